@@ -1,0 +1,1 @@
+"""fastvec: static word embeddings on CPUs."""

@@ -1,0 +1,43 @@
+"""Index over a word table: build it, and find words in it. Layout: words.pxd."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from fastvec._core.words cimport fv_find_word, fv_word_hash
+
+
+def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, ::1] slots):
+    """Fill `slots` (int32[2^k, 2]) for the table's words. Returns the id of the first word that repeats an earlier
+    one, or -1; `slots` is of no use then."""
+    cdef:
+        Py_ssize_t n = offsets.shape[0] - 1, i
+        uint64_t mask = slots.shape[0] - 1, hash, at
+        int32_t repeated = -1, free_slot = -1
+        const uint8_t *bytes = &text[0] if text.shape[0] else NULL
+    if slots.shape[0] & (slots.shape[0] - 1) or slots.shape[0] < n or slots.shape[1] != 2:
+        raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2 that holds {n} words")
+    with nogil:
+        slots[:, :] = free_slot
+        for i in range(n):
+            if n > 0 and fv_find_word(&slots[0, 0], mask, bytes, &offsets[0], bytes + offsets[i],
+                                      offsets[i + 1] - offsets[i]) >= 0:
+                repeated = <int32_t>i
+                break
+            hash = fv_word_hash(bytes + offsets[i], offsets[i + 1] - offsets[i])
+            at = hash & mask
+            while slots[at, 1] >= 0:
+                at = (at + 1) & mask
+            slots[at, 0] = <int32_t><uint32_t>(hash >> 32)
+            slots[at, 1] = <int32_t>i
+    return repeated
+
+
+def find(const uint8_t[::1] text, const int64_t[::1] offsets, const int32_t[:, ::1] slots, bytes word):
+    """Return the id of `word`, or -1. The arrays are trusted: ids below ``len(offsets) - 1``, offsets inside `text`."""
+    cdef const uint8_t *w = word
+    return fv_find_word(&slots[0, 0], slots.shape[0] - 1, &text[0] if text.shape[0] else NULL, &offsets[0],
+                        w, len(word))
+
+
+def word_hash(bytes word):
+    """Return the 64-bit hash of `word`."""
+    cdef const uint8_t *w = word
+    return fv_word_hash(w, len(word))

@@ -1,0 +1,48 @@
+"""Plain twin of `_core._words`: the hash of a word and the index over a word table."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_M1, _M2, _64 = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, (1 << 64) - 1
+
+
+def word_hash(word: bytes) -> int:
+    """Return the 64-bit hash of `word` (docs/file-format.md, "Hash index")."""
+    h = len(word) * _M1 & _64
+    for start in range(0, len(word), 8):
+        group = int.from_bytes(word[start : start + 8], "little")
+        h = (h ^ group) * _M2 & _64
+        h ^= h >> 32
+    h = h * _M1 & _64
+    return h ^ (h >> 29)
+
+
+def build_index(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32]) -> int:
+    """Fill `slots` (int32[2^k, 2]); return the id of the first repeated word, or -1."""
+    n, size = len(offsets) - 1, len(slots)
+    if size & (size - 1) or size < n or slots.shape[1] != 2:
+        raise ValueError(f"slots: {slots.shape} is no power of two x 2 that holds {n} words")
+    slots[:] = -1
+    raw = text.tobytes()
+    for i in range(n):
+        word = raw[offsets[i] : offsets[i + 1]]
+        if find(text, offsets, slots, word) >= 0:
+            return i
+        h = word_hash(word)
+        at = h & (size - 1)
+        while slots[at, 1] >= 0:
+            at = (at + 1) & (size - 1)
+        slots[at] = np.array([h >> 32, i], np.uint32).view(np.int32)
+    return -1
+
+
+def find(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32], word: bytes) -> int:
+    """Return the id of `word`, or -1."""
+    h, size = word_hash(word), len(slots)
+    for probe in range(size):
+        tag, i = slots[(h + probe) & (size - 1)].tolist()
+        if i < 0:
+            return -1
+        if tag & 0xFFFFFFFF == h >> 32 and text[offsets[i] : offsets[i + 1]].tobytes() == word:
+            return int(i)
+    return -1

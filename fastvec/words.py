@@ -1,0 +1,100 @@
+"""WordTable: distinct words in a fixed order, found through a hash index; nothing is parsed when one is mapped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import _backend
+
+
+class WordTable(Sequence[str]):
+    """Words 0 ... n - 1 as UTF-8 bytes end to end, with a hash index over them.
+
+    Parameters
+    ----------
+    text : uint8 array
+        The words' bytes, end to end.
+    offsets : int64 array of n + 1
+        Word i is ``text[offsets[i]:offsets[i + 1]]``.
+    slots : int32 array of (2^k, 2), optional
+        The index (docs/file-format.md). It is built where absent. A given one is trusted to have ids below n.
+
+    Raises
+    ------
+    ValueError
+        If two words are equal.
+    """
+
+    __slots__ = ("offsets", "slots", "text")
+
+    def __init__(
+        self,
+        text: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        slots: NDArray[np.int32] | None = None,
+    ) -> None:
+        self.text = text
+        self.offsets = offsets
+        if slots is None:
+            slots = np.empty((index_size(len(offsets) - 1), 2), np.int32)
+            repeated = _backend.words.build_index(text, offsets, slots)
+            if repeated >= 0:
+                raise ValueError(f"word {repeated}, {self[repeated]!r}, stands earlier in the table too")
+        self.slots = slots
+
+    @classmethod
+    def from_words(cls, words: Iterable[str | bytes]) -> "WordTable":
+        """Make a table of `words`, in their order."""
+        encoded = [w.encode() if isinstance(w, str) else w for w in words]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(w) for w in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def word_bytes(self, i: int) -> bytes:
+        """Return word `i` (0 <= i < n) as UTF-8 bytes."""
+        return self.text[self.offsets[i] : self.offsets[i + 1]].tobytes()
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+    def __getitem__(self, i: Any) -> str | list[str]:
+        if isinstance(i, slice):
+            return [self.word_bytes(k).decode() for k in range(*i.indices(len(self)))]
+        at = i + len(self) if i < 0 else i
+        if not 0 <= at < len(self):
+            raise IndexError(f"word {i} of {len(self)}")
+        return self.word_bytes(at).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        raw, bounds = self.text.tobytes(), self.offsets.tolist()
+        return (raw[a:b].decode() for a, b in zip(bounds, bounds[1:], strict=False))
+
+    def find(self, word: str | bytes) -> int:
+        """Return the id of `word`, or -1."""
+        if isinstance(word, str):
+            word = word.encode("utf-8", "surrogatepass")
+        return int(_backend.words.find(self.text, self.offsets, self.slots, word))
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str | bytes) and self.find(word) >= 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, WordTable):
+            return NotImplemented
+        return np.array_equal(self.offsets, other.offsets) and np.array_equal(self.text, other.text)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"WordTable of {len(self):,} words"
+
+
+def index_size(n_words: int) -> int:
+    """Return the number of slots in the index of `n_words` words: the least power of two of at least twice as many."""
+    return max(2, 1 << (2 * n_words - 1).bit_length()) if n_words else 2

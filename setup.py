@@ -1,0 +1,65 @@
+"""Builds the extension modules: one set for every machine, and the training kernels once per CPU variant.
+
+Everything else about the package stands in pyproject.toml. All modules use Python's stable ABI (3.11), so one
+wheel serves every later Python.
+"""
+
+import platform
+import runpy
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CORE = Path("fastvec") / "_core"
+VARIANTS = runpy.run_path(str(Path(__file__).parent / "fastvec" / "_variants.py"))
+STABLE_ABI = [("Py_LIMITED_API", "0x030B0000")]
+
+
+def variant_names():
+    return {f"_train_{v.name}": v for v in VARIANTS["compiled_for"](platform.machine())}
+
+
+def extension(name):
+    depends = [str(p) for pattern in ("*.h", "*.pxi", "*.pxd") for p in sorted(CORE.glob(pattern))]
+    return Extension(
+        f"fastvec._core.{name}",
+        [str(CORE / f"{name}.pyx")],
+        include_dirs=[str(CORE)],
+        depends=depends,
+        define_macros=STABLE_ABI,
+        py_limited_api=True,
+    )
+
+
+class BuildExt(build_ext):
+    """Adds the flags of the compiler at hand, and a variant's own."""
+
+    def build_extension(self, ext):
+        msvc = self.compiler.compiler_type == "msvc"
+        variant = variant_names().get(ext.name.rpartition(".")[2])
+        ext.extra_compile_args = ["/O2"] if msvc else ["-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden"]
+        if variant is not None:
+            ext.extra_compile_args += variant.msvc_flags if msvc else variant.unix_flags
+        super().build_extension(ext)
+
+
+common = sorted(p.stem for p in CORE.glob("*.pyx") if not p.stem.startswith("_train_"))
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in [*common, *(v for v in variant_names() if (CORE / f"{v}.pyx").exists())]],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    ),
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
