@@ -1,0 +1,3 @@
+"""Training kernels compiled for the variant "avx2" of _variants.py."""
+
+include "train.pxi"

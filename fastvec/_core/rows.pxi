@@ -1,0 +1,30 @@
+# Rows of the two matrices, and the merge of a thread's own copies with what the others have done.
+
+cdef inline float *row(const Rows *rows, int32_t word) noexcept nogil:
+    return (rows.hot if word < rows.n_hot else rows.shared) + word * rows.stride
+
+
+cdef int rows_keep(Rows *rows, const float[::1] scale) except -1:
+    """Take own copies of the first rows, one for each number of `scale`."""
+    cdef size_t size = scale.shape[0] * rows.stride * sizeof(float)
+    rows.memory = calloc(2 * size + CACHE_LINE, 1)
+    if rows.memory == NULL:
+        raise MemoryError
+    rows.hot = <float *>((<size_t>rows.memory + CACHE_LINE - 1) & ~<size_t>(CACHE_LINE - 1))
+    rows.base = rows.hot + size // sizeof(float)
+    rows.scale = &scale[0]
+    rows.n_hot = <int32_t>scale.shape[0]
+    memcpy(rows.hot, rows.shared, size)
+    memcpy(rows.base, rows.shared, size)
+    return 0
+
+
+cdef void rows_merge(Rows *rows) noexcept nogil:
+    """shared += scale * (mine - base); mine = base = shared. The damped sum of docs/architecture.md.
+
+    Callers hold the lock of the merge: two at once would lose one's work.
+    """
+    cdef int32_t i
+    for i in range(rows.n_hot):
+        fv_merge_row(rows.shared + i * rows.stride, rows.hot + i * rows.stride, rows.base + i * rows.stride,
+                     rows.scale[i], rows.stride)

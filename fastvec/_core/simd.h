@@ -1,0 +1,183 @@
+/* One float vector, by the instruction set this file is compiled for.
+ *
+ * vf            a register of VF_WIDTH floats; a plain float where no set is known, so that the same loops hold
+ * vf_fma(a,b,c) a * b + c
+ * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
+ * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
+ * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands */
+#ifndef FASTVEC_SIMD_H
+#define FASTVEC_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define FV_INLINE __forceinline
+#define FV_UNROLL
+#else
+#define FV_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define FV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FV_UNROLL _Pragma("GCC unroll 8")
+#endif
+#endif
+
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
+#include <immintrin.h>
+#define FV_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#elif defined(__GNUC__) || defined(__clang__)
+#define FV_PREFETCH(p) __builtin_prefetch(p, 1)
+#else
+#define FV_PREFETCH(p) ((void)(p))
+#endif
+
+#if defined(__AVX512F__)
+
+#define VF_UPDATE_8 1
+typedef __m512 vf;
+enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 8 };
+static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static FV_INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static FV_INLINE vf vf_set1(float a) { return _mm512_set1_ps(a); }
+static FV_INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static FV_INLINE vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static FV_INLINE vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static FV_INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static FV_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static FV_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static FV_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
+static FV_INLINE vf vf_exp2i(vf n) {
+    __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
+}
+static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    __m512 s = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xEE));
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1)));
+}
+
+#elif defined(__AVX2__)
+
+typedef __m256 vf;
+enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
+static FV_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static FV_INLINE void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+static FV_INLINE vf vf_set1(float a) { return _mm256_set1_ps(a); }
+static FV_INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+static FV_INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+static FV_INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+static FV_INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+static FV_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+static FV_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static FV_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, 8); }
+static FV_INLINE vf vf_exp2i(vf n) {
+    __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
+}
+static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
+    __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+
+#elif defined(__SSE2__) || defined(_M_X64)
+
+typedef __m128 vf;
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6 };
+static FV_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
+static FV_INLINE void vf_store(float *p, vf a) { _mm_storeu_ps(p, a); }
+static FV_INLINE vf vf_set1(float a) { return _mm_set1_ps(a); }
+static FV_INLINE vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
+static FV_INLINE vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
+static FV_INLINE vf vf_mul(vf a, vf b) { return _mm_mul_ps(a, b); }
+static FV_INLINE vf vf_div(vf a, vf b) { return _mm_div_ps(a, b); }
+static FV_INLINE vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
+static FV_INLINE vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
+static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+static FV_INLINE vf vf_round(vf a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+static FV_INLINE vf vf_exp2i(vf n) {
+    __m128i e = _mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127));
+    return _mm_castsi128_ps(_mm_slli_epi32(e, 23));
+}
+static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
+    __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+    __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+    _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
+}
+
+#elif defined(__ARM_NEON) || defined(_M_ARM64)
+
+#include <arm_neon.h>
+#define VF_UPDATE_8 1
+typedef float32x4_t vf;
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 8 };
+static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
+static FV_INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
+static FV_INLINE vf vf_set1(float a) { return vdupq_n_f32(a); }
+static FV_INLINE vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
+static FV_INLINE vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
+static FV_INLINE vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
+static FV_INLINE vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
+static FV_INLINE vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
+static FV_INLINE vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
+static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static FV_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
+static FV_INLINE vf vf_exp2i(vf n) {
+    int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(e, 23));
+}
+static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
+    vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
+
+#else
+
+#include <math.h>
+typedef float vf;
+enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
+static FV_INLINE vf vf_load(const float *p) { return *p; }
+static FV_INLINE void vf_store(float *p, vf a) { *p = a; }
+static FV_INLINE vf vf_set1(float a) { return a; }
+static FV_INLINE vf vf_add(vf a, vf b) { return a + b; }
+static FV_INLINE vf vf_sub(vf a, vf b) { return a - b; }
+static FV_INLINE vf vf_mul(vf a, vf b) { return a * b; }
+static FV_INLINE vf vf_div(vf a, vf b) { return a / b; }
+static FV_INLINE vf vf_min(vf a, vf b) { return a < b ? a : b; }
+static FV_INLINE vf vf_max(vf a, vf b) { return a > b ? a : b; }
+static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+static FV_INLINE vf vf_round(vf a) { return floorf(a + 0.5f); }
+static FV_INLINE vf vf_exp2i(vf n) {
+    /* A NaN would be no valid conversion; it stays one by the fraction it is multiplied with. */
+    int32_t e = n >= -126.0f && n <= 127.0f ? ((int32_t)n + 127) << 23 : 127 << 23;
+    float f;
+    memcpy(&f, &e, 4);
+    return f;
+}
+static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
+    out[0] = a;
+    out[1] = b;
+    out[2] = c;
+    out[3] = d;
+}
+
+#endif
+
+/* 1 / (1 + e^-x). e^-x = 2^n 2^f with n integral, |f| <= 1/2, and 2^f its Taylor polynomial of degree 6:
+ * within 2e-7 of the true value. NaN stays NaN: min and max return their second operand then. */
+static FV_INLINE vf vf_sigmoid(vf x) {
+    vf t = vf_mul(vf_min(vf_set1(60.0f), vf_max(vf_set1(-60.0f), x)), vf_set1(-1.44269504f));
+    vf n = vf_round(t), f = vf_sub(t, n), p = vf_set1(1.5403530e-4f);
+    p = vf_fma(p, f, vf_set1(1.3333558e-3f));
+    p = vf_fma(p, f, vf_set1(9.6181291e-3f));
+    p = vf_fma(p, f, vf_set1(5.5504109e-2f));
+    p = vf_fma(p, f, vf_set1(2.4022651e-1f));
+    p = vf_fma(p, f, vf_set1(6.9314718e-1f));
+    p = vf_fma(p, f, vf_set1(1.0f));
+    return vf_div(vf_set1(1.0f), vf_fma(p, vf_exp2i(n), vf_set1(1.0f)));
+}
+
+#endif

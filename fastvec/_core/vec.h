@@ -1,0 +1,184 @@
+/* The block step: the one arithmetic of every model.
+ *
+ *     X: m rows, the input side    Y: n rows, the output side    L: n labels    W: m x n weights
+ *     S = X Y^T      G = alpha W o (L - sigmoid(S))      X += G Y      Y += G^T X_old
+ *
+ * The rows of X differ from each other, and so do those of Y: a row that is wanted twice is one row whose weights
+ * add up, so no update is lost. Rows are given by pointers and have `width` floats, a multiple of every VF_WIDTH, zero
+ * beyond the vectors' own size. W, S and G lie column by column, FV_MAX_ROWS floats apart.
+ *
+ *   scores    tiles of VF_ROWS x VF_COLUMNS accumulators: each loaded row is used VF_COLUMNS or VF_ROWS times
+ *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
+ *             while the rows of X pass by; both products share the loads of G and X
+ *
+ * Where n <= VF_UPDATE, X is updated in place. Else X must stay old until its last column: the product is gathered in
+ * `dx` and added at the end. The loads that the next block will wait for are issued between the products, where they
+ * cost nothing. */
+#ifndef FASTVEC_VEC_H
+#define FASTVEC_VEC_H
+
+#include "simd.h"
+
+enum { FV_MAX_ROWS = 16, FV_ROW_ALIGN = 16 };
+
+typedef struct {
+    float *const *x;      /* m rows, m <= FV_MAX_ROWS */
+    float *const *y;      /* n rows */
+    float *const *ahead;  /* n rows that the next block will want */
+    const float *label;   /* n: 1 or 0 */
+    const float *weight;  /* n x FV_MAX_ROWS */
+    float *g;             /* scratch: n x FV_MAX_ROWS */
+    float *dx;            /* scratch: FV_MAX_ROWS * width */
+    int64_t width;
+    int m, n;
+    float alpha;
+} fv_block;
+
+static FV_INLINE void fv_score_tile(const int rows, const int columns, float *const *x, float *const *y,
+                                    int64_t width, float *s) {
+    vf acc[VF_ROWS][VF_COLUMNS];
+    int i, j;
+    int64_t d;
+    FV_UNROLL for (i = 0; i < VF_ROWS; i++)
+        FV_UNROLL for (j = 0; j < VF_COLUMNS; j++) acc[i][j] = vf_set1(0.0f);
+    for (d = 0; d < width; d += VF_WIDTH) {
+        vf b[VF_COLUMNS];
+        FV_UNROLL for (j = 0; j < columns; j++) b[j] = vf_load(y[j] + d);
+        FV_UNROLL for (i = 0; i < rows; i++) {
+            vf a = vf_load(x[i] + d);
+            FV_UNROLL for (j = 0; j < columns; j++) acc[i][j] = vf_fma(a, b[j], acc[i][j]);
+        }
+    }
+    FV_UNROLL for (j = 0; j < columns; j++) vf_sum4(acc[0][j], acc[1][j], acc[2][j], acc[3][j], s + j * FV_MAX_ROWS);
+}
+
+/* A tile with its number of columns fixed at compile time, its number of rows chosen here. */
+static FV_INLINE void fv_score_rows(const int columns, int rows, float *const *x, float *const *y, int64_t width,
+                                    float *s) {
+    switch (rows) {
+    case 1: fv_score_tile(1, columns, x, y, width, s); break;
+    case 2: fv_score_tile(2, columns, x, y, width, s); break;
+    case 3: fv_score_tile(3, columns, x, y, width, s); break;
+    default: fv_score_tile(4, columns, x, y, width, s); break;
+    }
+}
+
+static FV_INLINE void fv_scores(const fv_block *b) {
+    int i, j, columns, tiles = (b->n + VF_COLUMNS - 1) / VF_COLUMNS;
+    for (j = 0; j < b->n; j += columns) {
+        columns = (b->n - j + tiles - 1) / tiles; /* even shares */
+        tiles--;
+        for (i = 0; i < b->m; i += VF_ROWS) {
+            float *const *x = b->x + i, *const *y = b->y + j;
+            float *s = b->g + j * FV_MAX_ROWS + i;
+            int rows = b->m - i;
+            switch (columns) {
+            case 1: fv_score_rows(1, rows, x, y, b->width, s); break;
+            case 2: fv_score_rows(2, rows, x, y, b->width, s); break;
+#define FV_CASE(c) case c: fv_score_rows(c <= VF_COLUMNS ? c : 1, rows, x, y, b->width, s); break;
+            FV_CASE(3)
+            FV_CASE(4)
+            FV_CASE(5)
+            FV_CASE(6)
+            FV_CASE(7)
+            FV_CASE(8)
+#undef FV_CASE
+            }
+        }
+    }
+}
+
+/* S -> G in place. */
+static FV_INLINE void fv_gradient(const fv_block *b) {
+    int i, j;
+    for (j = 0; j < b->n; j++) {
+        vf label = vf_set1(b->label[j]), alpha = vf_set1(b->alpha);
+        for (i = 0; i < b->m; i += VF_WIDTH) {
+            float *g = b->g + j * FV_MAX_ROWS + i;
+            vf scale = vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i));
+            vf_store(g, vf_mul(scale, vf_sub(label, vf_sigmoid(vf_load(g)))));
+        }
+    }
+}
+
+/* Both products for `columns` rows of Y, the gradient of X added to the rows `dx`, which may be X itself. */
+static FV_INLINE void fv_update_tile(const int columns, const int in_place, const fv_block *b, int first) {
+    float *const *y = b->y + first;
+    const float *g0 = b->g + first * FV_MAX_ROWS;
+    int64_t d;
+    int i, j;
+    for (d = 0; d < b->width; d += VF_WIDTH) {
+        vf old[VF_UPDATE], now[VF_UPDATE];
+        FV_UNROLL for (j = 0; j < columns; j++) {
+            old[j] = now[j] = vf_load(y[j] + d);
+            FV_PREFETCH(b->ahead[first + j] + d);
+        }
+        for (i = 0; i < b->m; i++) {
+            float *to = in_place ? b->x[i] + d : b->dx + i * b->width + d;
+            vf x = vf_load(b->x[i] + d), dx = in_place ? x : vf_load(to);
+            FV_UNROLL for (j = 0; j < columns; j++) {
+                vf g = vf_set1(g0[j * FV_MAX_ROWS + i]);
+                dx = vf_fma(g, old[j], dx);
+                now[j] = vf_fma(g, x, now[j]);
+            }
+            vf_store(to, dx);
+        }
+        FV_UNROLL for (j = 0; j < columns; j++) vf_store(y[j] + d, now[j]);
+    }
+}
+
+static FV_INLINE void fv_update(const int in_place, const fv_block *b, int first, int columns) {
+    switch (columns) {
+    case 1: fv_update_tile(1, in_place, b, first); break;
+    case 2: fv_update_tile(2, in_place, b, first); break;
+    case 3: fv_update_tile(3, in_place, b, first); break;
+    case 4: fv_update_tile(4, in_place, b, first); break;
+    case 5: fv_update_tile(5, in_place, b, first); break;
+    case 6: fv_update_tile(6, in_place, b, first); break;
+#if VF_UPDATE_8
+    case 7: fv_update_tile(7, in_place, b, first); break;
+    default: fv_update_tile(8, in_place, b, first); break;
+#endif
+    }
+}
+
+static void fv_update_through_scratch(const fv_block *b) {
+    int j, i, columns;
+    int64_t d;
+    memset(b->dx, 0, sizeof(float) * (size_t)(b->m * b->width));
+    for (j = 0; j < b->n; j += columns) {
+        columns = b->n - j < VF_UPDATE ? b->n - j : VF_UPDATE;
+        fv_update(0, b, j, columns);
+    }
+    for (i = 0; i < b->m; i++)
+        for (d = 0; d < b->width; d += VF_WIDTH)
+            vf_store(b->x[i] + d, vf_add(vf_load(b->x[i] + d), vf_load(b->dx + i * b->width + d)));
+}
+
+static void fv_block_step(const fv_block *b) {
+    fv_scores(b);
+    fv_gradient(b);
+    if (b->n <= VF_UPDATE)
+        fv_update(1, b, 0, b->n);
+    else
+        fv_update_through_scratch(b);
+}
+
+/* One row of a merge: shared += scale (mine - base); mine = base = shared. */
+static FV_INLINE void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width) {
+    int64_t d;
+    for (d = 0; d < width; d += VF_WIDTH) {
+        vf delta = vf_sub(vf_load(mine + d), vf_load(base + d));
+        vf merged = vf_fma(vf_set1(scale), delta, vf_load(shared + d));
+        vf_store(shared + d, merged);
+        vf_store(mine + d, merged);
+        vf_store(base + d, merged);
+    }
+}
+
+static FV_INLINE void fv_prefetch_row(const float *row, int64_t width) {
+    int64_t d;
+    for (d = 0; d < width; d += 16) FV_PREFETCH(row + d);
+}
+
+#endif

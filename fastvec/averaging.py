@@ -1,0 +1,39 @@
+"""The merge of replicas: by how much each replica's change to a row counts.
+
+Replicas of rows diverge for a while, then exchange what changed: ``shared += scale * (mine - base)`` for each
+replica. A row that was updated a few times in the interval is summed (scale 1), as one process would have done; a row
+that has long settled within it would overshoot by summing, and is averaged (scale 1/n). Between the two:
+
+    scale = clamp(SETTLED / U, 1/n, 1),    U = updates the row is expected to get in an interval, in all replicas
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec.config import TrainConfig
+
+SETTLED = 64.0
+"""Updates in an interval from which on a row counts as settled; measured, docs/architecture.md."""
+
+
+def expected_updates(
+    counts: NDArray[np.int64], kept: NDArray[np.float64], config: TrainConfig
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the updates that each word's input row and output row get for one centre of the corpus, on average.
+
+    Parameters
+    ----------
+    counts : int64 array of words
+    kept : float64 array of words
+        Probability that subsampling keeps a token.
+    """
+    share = counts * kept / (counts * kept).sum()
+    noise = counts.astype(np.float64) ** config.ns_exponent
+    noise /= noise.sum()
+    mean_window = (config.window + 1) / 2 if config.shrink_windows else config.window
+    return 2 * mean_window * share, share + config.negative * noise
+
+
+def damped_scale(updates: NDArray[np.float64], replicas: int) -> NDArray[np.float32]:
+    """Return the scale of each row, given the `updates` it is expected to get in an interval, in all `replicas`."""
+    return np.clip(SETTLED / np.maximum(updates, SETTLED), 1 / replicas, 1).astype(np.float32)

@@ -1,0 +1,99 @@
+"""TrainConfig: every hyper-parameter of training, its default and its check, once."""
+
+import dataclasses
+import math
+import os
+from typing import Any
+
+MAX_NEGATIVE = 60
+"""Most negatives a centre; the kernels' tables are of this size (types.pxd)."""
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What training does: skip-gram with negative sampling. Names and defaults are gensim's.
+
+    Parameters
+    ----------
+    vector_size : int
+        Dimensions of a vector.
+    window : int
+        Greatest distance between a word and its context, in words that subsampling has kept.
+    shrink_windows : bool
+        Draw each centre's window uniformly from 1 ... `window`, so that near words count more.
+    sample : float
+        Threshold of subsampling: words of a higher relative frequency are dropped at random; 0 keeps all.
+        From 1 on it is a count in place of a frequency.
+    negative : int
+        Noise words a centre, 1 ... 60.
+    ns_exponent : float
+        Noise words are drawn in proportion to their count to this power.
+    alpha, min_alpha : float
+        Learning rate at the start and at the end; it falls linearly with the words seen.
+    epochs : int
+        Passes over the corpus.
+    workers : int, optional
+        Threads; all cores that the process may use where None.
+    seed : int
+        Of the random numbers. One worker and one seed give the same bits every time.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a value out of its range, naming both.
+    """
+
+    vector_size: int = 100
+    window: int = 5
+    shrink_windows: bool = True
+    sample: float = 1e-3
+    negative: int = 5
+    ns_exponent: float = 0.75
+    alpha: float = 0.025
+    min_alpha: float = 1e-4
+    epochs: int = 5
+    workers: int | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self._check_int("vector_size", 1, 1 << 20)
+        self._check_int("window", 1, 10_000)
+        self._check_int("negative", 1, MAX_NEGATIVE)
+        self._check_int("epochs", 1, 1 << 31)
+        self._check_int("seed", -(1 << 63), (1 << 64) - 1)
+        if self.workers is not None:
+            self._check_int("workers", 1, 4096)
+        self._check_number("sample", 0.0, math.inf)
+        self._check_number("ns_exponent", -10.0, 10.0)
+        self._check_number("alpha", 0.0, 1e6)
+        self._check_number("min_alpha", 0.0, 1e6)
+
+    def _check_int(self, name: str, low: int, high: int) -> None:
+        value: Any = getattr(self, name)
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"{name}={value!r}: an integer is needed")
+        if not low <= value <= high:
+            raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
+        object.__setattr__(self, name, int(value))
+
+    def _check_number(self, name: str, low: float, high: float) -> None:
+        value: Any = getattr(self, name)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}={value!r}: a number is needed") from None
+        if not low <= number <= high or math.isinf(number):
+            raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
+        object.__setattr__(self, name, number)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that training uses."""
+        return self.workers or available_cores()
