@@ -51,13 +51,20 @@ class EncodedCorpus:
         self.n_sentences = spool.n_sentences
         self.corpus_words = corpus_words
         header = _HEADER.pack(
-            _MAGIC, _VERSION, 0, spool.n_ids, self.n_sentences, corpus_words, len(vocab), fingerprint(vocab.words)
+            _MAGIC,
+            _VERSION,
+            0,
+            spool.n_ids,
+            self.n_sentences,
+            corpus_words,
+            len(vocab),
+            fingerprint(vocab.words),
         )
         self.path = spool.finish(header)
-        self._map(spool.file, spool.n_ids)
         self._remove = None
         if self.path is not None and not keep:
             self._remove = weakref.finalize(self, _unlink, self.path)
+        self._map(spool.file, spool.n_ids)
 
     def _map(self, file: BinaryIO, n_ids: int) -> None:
         if isinstance(file, io.BytesIO):
@@ -132,12 +139,18 @@ class EncodedCorpus:
                 raise FormatError(f"{path}: no file of token ids of fastvec")
             _, version, _, n_ids, n_sentences, corpus_words, n_vocab, words = _HEADER.unpack(raw)
             if version != _VERSION:
-                raise FormatError(f"{path}: of another version or byte order (0x{version:08x}); encode the text anew")
+                raise FormatError(
+                    f"{path}: of another version or byte order (0x{version:08x}); encode the text anew"
+                )
             size = os.fstat(file.fileno()).st_size
             if n_ids < 0 or size != _HEADER.size + 4 * n_ids:
-                raise FormatError(f"{path}: {size:,} bytes, but the header speaks of {n_ids:,} ids; it was cut short")
+                raise FormatError(
+                    f"{path}: {size:,} bytes, but the header speaks of {n_ids:,} ids; it was cut short"
+                )
             if vocab is not None and (n_vocab, words) != (len(vocab), fingerprint(vocab.words)):
-                raise FormatError(f"{path}: made with another vocabulary, of {n_vocab:,} words; encode the text anew")
+                raise FormatError(
+                    f"{path}: made with another vocabulary, of {n_vocab:,} words; encode the text anew"
+                )
             corpus._map(file, n_ids)
         corpus.path, corpus._remove, corpus.corpus_words = path, None, corpus_words
         corpus.n_words, corpus.n_sentences = n_ids - n_sentences, n_sentences
@@ -154,7 +167,9 @@ class EncodedCorpus:
             sentences, pending = sentences + ends, bool(chunk[-1] != -1)
             self.release(start, start + _CHUNK_IDS)
         if sentences != self.n_sentences or (len(self.tokens) and self.tokens[-1] != -1):
-            raise FormatError(f"{self.path}: {sentences:,} sentence ends, but the header speaks of {self.n_sentences:,}")
+            raise FormatError(
+                f"{self.path}: {sentences:,} sentence ends, but the header speaks of {self.n_sentences:,}"
+            )
 
     def release(self, start: int, stop: int) -> None:
         """Say that ``tokens[start:stop]`` will not be needed for a while, so that its pages need not stay resident."""
@@ -175,7 +190,9 @@ class EncodedCorpus:
     def __enter__(self) -> "EncodedCorpus":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -221,8 +238,8 @@ def count_and_encode(
 
 def fingerprint(words: WordTable) -> bytes:
     """Return 16 bytes that tell one word table from another."""
-    digest = hashlib.blake2b(words.text, digest_size=16)
-    digest.update(words.offsets)
+    digest = hashlib.blake2b(words.text.data, digest_size=16)
+    digest.update(words.offsets.data)
     return digest.digest()
 
 
@@ -271,9 +288,12 @@ class _Spool:
     def __enter__(self) -> "_Spool":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._unfinished is not None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if kind is not None:
             self.file.close()
+        if self._unfinished is not None:
             _unlink(self._unfinished)
 
     def write(self, part: Part) -> None:
@@ -281,7 +301,7 @@ class _Spool:
         if part.closes:
             self._put(b"\xff\xff\xff\xff")
         ids = part.ids if part.ids is not None else np.empty(0, np.int32)
-        self._put(memoryview(ids).cast("B") if len(ids) else b"")
+        self._put(ids.data.cast("B") if len(ids) else b"")
         self.n_ids += part.closes + len(ids)
         self.n_sentences += part.closes + part.sentences
         self._runs.append((part.closes + len(ids), part.numbering))
@@ -297,8 +317,10 @@ class _Spool:
                 for start in range(0, length, _CHUNK_IDS):
                     ids = np.empty(min(_CHUNK_IDS, length - start), np.int32)
                     self.file.seek(at)
-                    if self.file.readinto(memoryview(ids).cast("B")) != ids.nbytes:  # type: ignore[attr-defined]
-                        raise OSError(f"{self._name()}: the file of token ids was cut short by another process")
+                    if self.file.readinto(ids.data.cast("B")) != ids.nbytes:  # type: ignore[attr-defined]
+                        raise OSError(
+                            f"{self._name()}: the file of token ids was cut short by another process"
+                        )
                     at += ids.nbytes
                     yield ids, mappings[numbering]
 
@@ -307,7 +329,6 @@ class _Spool:
             out = np.empty_like(ids)
             return _part(_backend.encode.remap(ids, mapping, out), out)
 
-        self._put(b"")
         self.n_ids = self.n_sentences = 0
         end = _HEADER.size
         parts: Iterable[Part] = stitched(in_order(work, read(), workers))
@@ -337,7 +358,9 @@ class _Spool:
         try:
             return call(*arguments)
         except OSError as problem:
-            raise OSError(problem.errno, f"{problem.strerror} while writing token ids", self._name()) from problem
+            raise OSError(
+                problem.errno, f"{problem.strerror} while writing token ids", self._name()
+            ) from problem
 
     def _name(self) -> str:
         return str(self._unfinished or tempfile.gettempdir())

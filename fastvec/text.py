@@ -34,7 +34,8 @@ BATCH_WORDS = 1 << 15
 """Words of an iterable that are taken at a time."""
 PROGRESS_SECONDS = 0.2
 
-_A, _B = TypeVar("_A"), TypeVar("_B")
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 def available_cores() -> int:
@@ -49,7 +50,9 @@ def checked_workers(workers: int | None) -> int:
     if workers is None:
         return available_cores()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers={workers!r}: give a number of threads from 1 on, or None for the cores at hand")
+        raise ValueError(
+            f"workers={workers!r}: give a number of threads from 1 on, or None for the cores at hand"
+        )
     return workers
 
 
@@ -73,7 +76,9 @@ def text_files(source: Source) -> list[Path] | None:
     path = Path(source)
     if not path.is_dir():
         return [path]
-    files = sorted((p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")), key=lambda p: p.name)
+    files = sorted(
+        (p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")), key=lambda p: p.name
+    )
     if not files:
         raise CorpusError(f"{path}: the directory holds no file to read")
     return files
@@ -161,7 +166,9 @@ def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable
             except damage as problem:
                 if isinstance(problem, OSError) and problem.errno is not None:
                     raise
-                raise CorpusError(f"{path}: the compressed data is damaged or cut short ({problem})") from problem
+                raise CorpusError(
+                    f"{path}: the compressed data is damaged or cut short ({problem})"
+                ) from problem
 
         yield read_into, position
 
@@ -185,7 +192,10 @@ def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[memoryv
                 if filled:
                     yield memoryview(buffer)[:filled], position()
                 return
-            cut = buffer.rfind(b"\n") + 1 or max(buffer.rfind(c) for c in (b" ", b"\t", b"\r", b"\v", b"\f")) + 1
+            cut = (
+                buffer.rfind(b"\n") + 1
+                or max(buffer.rfind(c) for c in (b" ", b"\t", b"\r", b"\v", b"\f")) + 1
+            )
             rest = buffer[cut:]
             if cut:
                 yield memoryview(buffer)[:cut], position()
@@ -478,7 +488,9 @@ def _decoded(text: bytes, path: Path, lines_before: int) -> list[str]:
     except UnicodeDecodeError:
         bad = _backend.encode.check_utf8(text)
         line = lines_before + text[:bad].count(b"\n") + 1
-        raise CorpusError(f"{path}, line {line}: byte 0x{text[bad]:02x} is not UTF-8; convert the file") from None
+        raise CorpusError(
+            f"{path}, line {line}: byte 0x{text[bad]:02x} is not UTF-8; convert the file"
+        ) from None
 
 
 def _pieces(words: list[str], length: int | None) -> Iterator[list[str]]:

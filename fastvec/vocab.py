@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -86,9 +87,11 @@ class Vocab:
         table = WordTable.from_words(total)
         choice = Choice(min_count, max_final_vocab, trim_rule)
         values = np.fromiter(total.values(), np.int64, len(total))
-        keep = choice.keep(values, choice.threshold([values]), lambda: iter(table))
+        keep = choice.keep(values, choice.threshold([values]), partial(iter, table))
         kept = WordTable.from_words(word for word, k in zip(total, keep.tolist(), strict=True) if k)
-        return _finished(kept.text, kept.offsets, values[keep], sum(total.values()), 0, choice, len(total), "the counts")
+        return _finished(
+            kept.text, kept.offsets, values[keep], sum(total.values()), 0, choice, len(total), "the counts"
+        )
 
     @classmethod
     def from_source(
@@ -145,8 +148,8 @@ class Vocab:
         """Return for each word the bound t of subsampling: an occurrence stays if a uniform 32-bit r < t.
 
         2^32 - 1 stands for "always". An occurrence of a word with count f stays with probability
-        (sqrt(f / T) + 1) T / f, where T = sample x (sum of `counts`) (Mikolov et al. 2013, as in word2vec.c). As in
-        gensim, sample >= 1 is a count: words from about there on are thinned; 0 keeps everything.
+        (sqrt(f / T) + 1) T / f (word2vec.c), which is below 1 for f > phi T, phi = (3 + sqrt 5) / 2 = 2.618.
+        T = sample x (sum of `counts`) for sample < 1, and floor(phi sample) from 1 on, as in gensim; 0 keeps all.
         """
         if not (sample >= 0 and math.isfinite(sample)):
             raise ValueError(f"sample={sample!r}: give 0 (keep all), a share below 1, or a count")
@@ -188,7 +191,9 @@ class Choice:
         if self.min_count < 0:
             raise ValueError(f"min_count={self.min_count!r}: give a number from 0 on")
         if self.max_final_vocab is not None and self.max_final_vocab < 1:
-            raise ValueError(f"max_final_vocab={self.max_final_vocab!r}: give a number of words from 1 on, or None")
+            raise ValueError(
+                f"max_final_vocab={self.max_final_vocab!r}: give a number of words from 1 on, or None"
+            )
 
     def threshold(self, counts: list[NDArray[np.int64]]) -> int:
         """Return the count that a word needs: `min_count`, or more where `max_final_vocab` asks for it."""
@@ -236,20 +241,22 @@ class Tally:
 
     def scan(self, data: Any, starts: bool) -> list[Part]:
         """Count the words of a block."""
+        data = memoryview(data)
         number, ids = self._take_table(), self._room(len(data) + 1)
         table = self._tables[number]
         try:
             if not self._limit:
                 return [self._part(table.scan(data, ids), ids, number)]
-            if starts:
+            if starts and self._pending:
                 self._prune()
             parts, begin = [], 0
             while begin < len(data):
                 found = table.scan(data[begin:], ids, self._limit, self._pending)
                 begin += found[0]
-                parts.append(self._part(found, None if ids is None else ids.copy(), len(self._renumberings)))
+                written = None if ids is None else ids[: found[6]].copy()
+                parts.append(self._part(found, written, len(self._renumberings)))
                 self._pending = found[5]
-                if not self._pending:
+                if found[3] and not self._pending:
                     self._prune()
             return parts
         finally:
@@ -270,14 +277,15 @@ class Tally:
 
     def vocab(self, choice: Choice, words: int, sentences: int, workers: int, name: str) -> Vocab:
         """Return the vocabulary of all that was counted; `name` is for the errors."""
-        self._prune()
+        if self._pending:
+            self._prune()
         tables = self._merged(workers)
         counts = [table.counts() for table in tables]
         threshold = choice.threshold(counts)
         text, offsets, kept = [], [np.zeros(1, np.int64)], []
         size = 0
         for table, count in zip(tables, counts, strict=True):
-            keep = choice.keep(count, threshold, lambda table=table: _all_words(table))
+            keep = choice.keep(count, threshold, partial(_all_words, table))
             some_text, bounds = table.select(keep.view(np.uint8))
             text.append(some_text)
             offsets.append(bounds[1:] + size)
@@ -285,7 +293,14 @@ class Tally:
             size += len(some_text)
         distinct = sum(map(len, counts))
         return _finished(
-            np.concatenate(text), np.concatenate(offsets), np.concatenate(kept), words, sentences, choice, distinct, name
+            np.concatenate(text),
+            np.concatenate(offsets),
+            np.concatenate(kept),
+            words,
+            sentences,
+            choice,
+            distinct,
+            name,
         )
 
     def mappings(self, words: WordTable, workers: int) -> list[NDArray[np.int32]]:
@@ -318,7 +333,7 @@ class Tally:
         if not self._limit or not self._tables or len(self._tables[0]) <= self._limit:
             return
         table = self._tables[0]
-        keep = Choice(0, None, self._rule).keep(table.counts(), self._min_reduce, lambda: _all_words(table))
+        keep = Choice(0, None, self._rule).keep(table.counts(), self._min_reduce, partial(_all_words, table))
         self._min_reduce += 1
         if keep.all():
             return
