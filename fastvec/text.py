@@ -1,0 +1,500 @@
+"""Where tokens come from: text files plain and compressed, directories, any iterable of token lists.
+
+Text is read in blocks that end at whitespace; a pool of threads works on them while the next ones are read, and
+results come back in order (`scan`). Nothing here knows what is done with the words: that is a `Scanner`'s part.
+
+A token is what stands between ASCII whitespace (``bytes.split()``), a sentence is a line; so it is in every path.
+Other white space of Unicode, a no-break space say, belongs to its word.
+"""
+
+import io
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import _backend
+from fastvec.errors import CorpusError
+
+Source = str | os.PathLike[str] | Iterable[Sequence[str]]
+Errors = Literal["strict", "replace", "ignore"]
+Progress = Callable[[int, int | None], object]
+
+BLOCK_BYTES = 1 << 20
+"""Bytes read at a time: what a core's caches hold, and a few milliseconds of work."""
+BATCH_WORDS = 1 << 15
+"""Words of an iterable that are taken at a time."""
+PROGRESS_SECONDS = 0.2
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked_workers(workers: int | None) -> int:
+    """Return the number of threads to use: `workers`, or the cores this process may use where it is None."""
+    if workers is None:
+        return available_cores()
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(
+            f"workers={workers!r}: give a number of threads from 1 on, or None for the cores at hand"
+        )
+    return workers
+
+
+# ---- files ----
+
+
+def text_files(source: Source) -> list[Path] | None:
+    """Return the files that hold `source`, or None where it must be iterated over.
+
+    A directory gives its files in the order of their names, without subdirectories and names with a leading dot.
+
+    Raises
+    ------
+    CorpusError
+        If a directory holds no file.
+    """
+    if isinstance(source, LineSentence):
+        return source.files if source.limit is None and source.max_sentence_length is None else None
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(source)
+    if not path.is_dir():
+        return [path]
+    files = sorted(
+        (p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")), key=lambda p: p.name
+    )
+    if not files:
+        raise CorpusError(f"{path}: the directory holds no file to read")
+    return files
+
+
+class _Zstandard(io.RawIOBase):
+    """Reads frame after frame of a .zst file through the `zstandard` package, and tells a truncated one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._file = file
+        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._frame: Any = None
+        self._output = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        while not self._output:
+            data = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
+            # A few KB, because each may grow ten-thousandfold.
+            data = data or self._file.read(4096)
+            if not data:
+                if self._frame is not None and not self._frame.eof:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = self._new()
+            self._output = self._frame.decompress(data)
+        n = min(len(buffer), len(self._output))
+        buffer[:n], self._output = self._output[:n], self._output[n:]
+        return n
+
+
+def _open_zstd(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+    except ImportError:
+        try:
+            import zstandard
+        except ImportError:
+            raise CorpusError(
+                f"{path}: reading .zst files needs a package: python -m pip install 'fastvec[zstd]'"
+            ) from None
+        return _Zstandard(file), (zstandard.ZstdError,)
+    return zstd.ZstdFile(file), (zstd.ZstdError,)
+
+
+def _decompressor(file: io.BufferedReader, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return what reads the text in `file`, told by its first bytes, and the errors that mean damage."""
+    head = file.peek(10)[:10]
+    if head.startswith(b"\x1f\x8b"):
+        import gzip
+        import zlib
+
+        return gzip.GzipFile(fileobj=file), (EOFError, gzip.BadGzipFile, zlib.error)
+    if head[:3] == b"BZh" and head[4:] == b"1AY&SY":
+        import bz2
+
+        return bz2.BZ2File(file), (EOFError, OSError, ValueError)
+    if head.startswith(b"\xfd7zXZ\x00"):
+        import lzma
+
+        return lzma.LZMAFile(file), (EOFError, lzma.LZMAError)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        opened, errors = _open_zstd(file, path)
+        return opened, (EOFError, *errors)
+    return file, ()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable[[], int]]]:
+    """Give two functions: one reads decompressed bytes of `path` into a buffer, one tells the file's position."""
+    with path.open("rb") as file:
+        text, damage = _decompressor(file, path)
+
+        def position() -> int:
+            return file.tell() if file.seekable() else 0
+
+        def read_into(buffer: memoryview) -> int:
+            try:
+                return int(text.readinto(buffer))
+            except damage as problem:
+                if isinstance(problem, OSError) and problem.errno is not None:
+                    raise
+                raise CorpusError(
+                    f"{path}: the compressed data is damaged or cut short ({problem})"
+                ) from problem
+
+        yield read_into, position
+
+
+def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[memoryview, int]]:
+    """Yield the text of a file, plain or compressed, in blocks of about `block_bytes`, and the bytes read so far.
+
+    A block ends after a newline; after other whitespace where a line is longer than the block; a word longer than
+    that makes the block grow.
+    """
+    with _reading(path) as (read_into, position):
+        rest = bytearray()
+        while True:
+            buffer = bytearray(max(block_bytes, 2 * len(rest)))
+            filled = len(rest)
+            buffer[:filled] = rest
+            with memoryview(buffer) as view:
+                while filled < len(buffer) and (n := read_into(view[filled:])):
+                    filled += n
+            if filled < len(buffer):
+                if filled:
+                    yield memoryview(buffer)[:filled], position()
+                return
+            cut = (
+                buffer.rfind(b"\n") + 1
+                or max(buffer.rfind(c) for c in (b" ", b"\t", b"\r", b"\v", b"\f")) + 1
+            )
+            rest = buffer[cut:]
+            if cut:
+                yield memoryview(buffer)[:cut], position()
+
+
+# ---- scanning ----
+
+
+class Part(NamedTuple):
+    """What a scanner found in a block of text or a batch of sentences."""
+
+    words: int = 0
+    lines: int = 0
+    """Newlines, or sentences of an iterable."""
+    sentences: int = 0
+    """Those that ended and hold a word."""
+    lead: bool = False
+    """A newline came before any word, so that a sentence left open by an earlier part ends here."""
+    pending: bool = False
+    """Words follow the last newline: a later part ends their sentence."""
+    ids: NDArray[np.int32] | None = None
+    """Word ids, -1 after each sentence that ended."""
+    numbering: int = 0
+    """Which numbering of the words the ids follow."""
+    starts: bool = False
+    """The first part of a file: a sentence left open by an earlier part ends before it."""
+    closes: bool = False
+    """Set by `stitched`: a sentence of an earlier part ends at or before the beginning of this one."""
+
+
+class Scanner(Protocol):
+    """Does something with words. `scan` is called from threads, from one and in order if `in_order`."""
+
+    in_order: bool
+
+    def scan(self, data: Any, starts: bool) -> list[Part]:
+        """Take a block of text; `starts`: the first one of its file."""
+
+    def add(self, sentences: list[Sequence[str]]) -> list[Part]:
+        """Take sentences of an iterable."""
+
+
+def stitched(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield the parts with `closes` set; one more, if need be, closes the last sentence."""
+    pending = False
+    for part in parts:
+        closes = pending and (part.starts or part.lead)
+        yield part._replace(closes=closes)
+        pending = part.pending or (pending and not closes and part.sentences == 0)
+    if pending:
+        yield Part(closes=True)
+
+
+def in_order(work: Callable[[_A], _B], items: Iterable[_A], workers: int) -> Iterator[_B]:
+    """Yield ``work(item)`` for each item, in order, computed by threads a few items ahead."""
+    window: deque[Future[_B]] = deque()
+    with ThreadPoolExecutor(workers, "fastvec-read") as pool:
+        try:
+            for item in items:
+                window.append(pool.submit(work, item))
+                if len(window) > workers + 1:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            for future in window:
+                future.cancel()
+
+
+class _Meter:
+    """Calls `progress` a few times a second."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress, self._total, self._next = progress, total, 0.0
+
+    def __call__(self, done: int) -> None:
+        if self._progress is not None and (now := time.monotonic()) >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            self._progress(done, self._total)
+
+    def end(self, done: int) -> None:
+        """Report the end, whatever the clock says."""
+        self._next = 0.0
+        self(done)
+
+
+def scan(
+    source: Source,
+    scanner: Scanner,
+    *,
+    workers: int,
+    errors: Errors = "strict",
+    progress: Progress | None = None,
+) -> Iterator[Part]:
+    """Let `scanner` take the words of `source`; yield what it found, in order and stitched.
+
+    Raises
+    ------
+    CorpusError
+        At bytes that are not UTF-8 where `errors` is "strict", naming file and line; at damaged compressed data; at
+        an item of an iterable that is no list of str, naming its number.
+    OSError
+        If a file cannot be read.
+    """
+    if errors not in ("strict", "replace", "ignore"):
+        raise ValueError(f"errors={errors!r}: give 'strict', 'replace' or 'ignore'")
+    files = text_files(source)
+    if files is None:
+        return stitched(_scan_sentences(source, scanner, progress))
+    return stitched(_scan_files(files, scanner, 1 if scanner.in_order else workers, errors, progress))
+
+
+def _scan_files(
+    files: list[Path], scanner: Scanner, workers: int, errors: Errors, progress: Progress | None
+) -> Iterator[Part]:
+    total = sum(path.stat().st_size for path in files)
+    meter, done_files, lines = _Meter(progress, total), 0, 0
+
+    def read() -> Iterator[tuple[Path, memoryview, bool]]:
+        nonlocal done_files
+        for path in files:
+            starts, position = True, 0
+            for data, position in blocks(path):
+                yield path, data, starts
+                starts = False
+                meter(done_files + position)
+            done_files += position
+
+    def work(block: tuple[Path, memoryview, bool]) -> tuple[Path, memoryview, bool, int, list[Part]]:
+        path, data, starts = block
+        bad = _backend.encode.check_utf8(data)
+        if bad < 0:
+            return path, data, starts, bad, scanner.scan(data, starts)
+        if errors == "strict":
+            return path, data, starts, bad, []
+        return path, data, starts, -1, scanner.scan(bytes(data).decode("utf-8", errors).encode(), starts)
+
+    for path, data, starts, bad, parts in in_order(work, read(), workers):
+        lines = 0 if starts else lines
+        if bad >= 0:
+            line = lines + bytes(data[:bad]).count(b"\n") + 1
+            raise CorpusError(
+                f"{path}, line {line}: byte 0x{data[bad]:02x} is not UTF-8; convert the file, or read it with "
+                "errors='replace' or errors='ignore'"
+            )
+        for i, part in enumerate(parts):
+            lines += part.lines
+            yield part._replace(starts=starts and i == 0)
+    meter.end(done_files)
+
+
+def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) -> Iterator[Part]:
+    try:
+        sentences = iter(source)
+    except TypeError:
+        raise CorpusError(
+            f"the source must be a path or an iterable of token lists, not {type(source).__name__}"
+        ) from None
+    meter, done = _Meter(progress, len(source) if hasattr(source, "__len__") else None), 0
+    while batch := _next_batch(sentences, done):
+        try:
+            parts = scanner.add(batch)
+        except (TypeError, UnicodeEncodeError):
+            raise CorpusError(_what_is_wrong(batch, done)) from None
+        yield from parts
+        done += len(batch)
+        meter(done)
+    meter.end(done)
+
+
+def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
+    batch: list[Sequence[str]] = []
+    words = 0
+    for sentence in sentences:
+        if isinstance(sentence, str) and not done and not batch:
+            warnings.warn(
+                "Each item of the sentences should be a list of words (usually unicode strings). "
+                "The first item here is instead a plain str, whose letters are taken for words.",
+                UserWarning,
+                stacklevel=2,
+            )
+        if not isinstance(sentence, list | tuple):
+            try:
+                sentence = list(sentence)
+            except TypeError:
+                kind = type(sentence).__name__
+                raise CorpusError(f"sentence {done + len(batch)} is no list of words but {kind}") from None
+        batch.append(sentence)
+        words += len(sentence) + 1
+        if words >= BATCH_WORDS:
+            break
+    return batch
+
+
+def _what_is_wrong(batch: list[Sequence[Any]], first: int) -> str:
+    for number, sentence in enumerate(batch, first):
+        for word in sentence:
+            if not isinstance(word, str):
+                return f"sentence {number} holds {word!r} of type {type(word).__name__}; words must be str"
+            try:
+                word.encode()
+            except UnicodeEncodeError as problem:
+                return f"sentence {number} holds {word!r}, which does not encode as UTF-8: {problem.reason}"
+    return f"a sentence from {first} on changed while it was read"
+
+
+# ---- gensim's readers ----
+
+
+class LineSentence:
+    """Iterate over the sentences of a text: one a line, words separated by whitespace. As in gensim.
+
+    Handed to `Vocab`, `EncodedCorpus` or `Word2Vec` without `limit` and `max_sentence_length`, the files are read
+    by compiled code and no Python object is made of their words.
+
+    Parameters
+    ----------
+    source : str or PathLike
+        A file, plain or compressed (gz, bz2, xz, zst), or a directory.
+    max_sentence_length : int, optional
+        Cut longer sentences; by default they stay whole.
+    limit : int, optional
+        Read this many lines at most, of each file.
+
+    Yields
+    ------
+    list of str
+    """
+
+    def __init__(
+        self, source: str | os.PathLike[str], max_sentence_length: int | None = None, limit: int | None = None
+    ) -> None:
+        self.source = source
+        self.max_sentence_length = max_sentence_length
+        self.limit = limit
+
+    @property
+    def files(self) -> list[Path]:
+        """The files to read, in order."""
+        return text_files(self.source) or []
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for path in self.files:
+            for number, line in enumerate(_lines(path)):
+                if self.limit is not None and number >= self.limit:
+                    break
+                yield from _pieces(_decoded(line, path, number), self.max_sentence_length)
+
+
+class PathLineSentences(LineSentence):
+    """`LineSentence` over all files of a directory, in the order of their names (or over one file)."""
+
+
+class Text8Corpus:
+    """Iterate over a text without lines, such as text8, in sentences of `max_sentence_length` words. As in gensim."""
+
+    def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = 10000) -> None:
+        self.fname = fname
+        self.max_sentence_length = max_sentence_length
+
+    def __iter__(self) -> Iterator[list[str]]:
+        words: list[str] = []
+        lines = 0
+        for data, _ in blocks(Path(self.fname)):
+            words += _decoded(bytes(data), Path(self.fname), lines)
+            lines += bytes(data).count(b"\n")
+            whole = len(words) - len(words) % self.max_sentence_length
+            yield from _pieces(words[:whole], self.max_sentence_length)
+            del words[:whole]
+        yield from _pieces(words, self.max_sentence_length)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    begun: list[bytes] = []
+    for data, _ in blocks(path):
+        *ended, rest = bytes(data).split(b"\n")
+        if ended:
+            yield b"".join([*begun, ended[0]])
+            yield from ended[1:]
+            begun = []
+        if rest:
+            begun.append(rest)
+    if begun:
+        yield b"".join(begun)
+
+
+def _decoded(text: bytes, path: Path, lines_before: int) -> list[str]:
+    try:
+        return [word.decode() for word in text.split()]
+    except UnicodeDecodeError:
+        bad = _backend.encode.check_utf8(text)
+        line = lines_before + text[:bad].count(b"\n") + 1
+        raise CorpusError(
+            f"{path}, line {line}: byte 0x{text[bad]:02x} is not UTF-8; convert the file"
+        ) from None
+
+
+def _pieces(words: list[str], length: int | None) -> Iterator[list[str]]:
+    if length is None:
+        length = max(1, len(words))
+    for start in range(0, len(words), length):
+        yield words[start : start + length]
