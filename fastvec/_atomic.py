@@ -1,4 +1,4 @@
-"""Writing a file so that its name holds either the old content or the whole new one, whatever happens meanwhile."""
+"""Writing a file so that its name holds either the old content or the whole new one, whatever happens."""
 
 import contextlib
 import errno
@@ -17,9 +17,9 @@ _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.E
 def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` for writing; give it that name when the block ends well.
 
-    The file is flushed to the disk before it takes the name, and its directory afterwards. Where the block or any of
-    these steps fails, `path` keeps its old content and the temporary file is removed. A symbolic link is followed;
-    what exists and is no regular file (a pipe, a device) is written to directly.
+    The file is flushed to the disk before it takes the name, and its directory afterwards. Where the block or
+    any of these steps fails, `path` keeps its old content and the temporary file is removed. A symbolic link
+    is followed; what exists and is no regular file (a pipe, a device) is written to directly.
 
     Parameters
     ----------

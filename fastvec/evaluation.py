@@ -43,7 +43,7 @@ def _vocabulary(kv: "KeyedVectors", limit: int | None, upper: bool) -> _Vocabula
     return _Vocabulary(names, {name: row for row, name in reversed(list(enumerate(names)))})
 
 
-# ---- Analogies --------------------------------------------------------------------------------------------------
+# ---- Analogies
 
 
 def evaluate_word_analogies(
@@ -106,7 +106,7 @@ def evaluate_word_analogies(
 
 
 def _questions(path: StrPath, upper: bool) -> Iterator[tuple[str, Question | None]]:
-    """Yield (section, None) at the start of each section and (section, question) for each line of four words."""
+    """Yield (section, None) where a section starts and (section, question) for each line of four words."""
     section = None
     for number, line in _lines(path, "utf-8"):
         if line.startswith(": "):
@@ -114,7 +114,7 @@ def _questions(path: StrPath, upper: bool) -> Iterator[tuple[str, Question | Non
             yield section, None
             continue
         if section is None:
-            raise FormatError(f"{os.fspath(path)}: line {number}: Missing section header (': name') before it")
+            raise FormatError(f"{os.fspath(path)}: line {number}: Missing section header, ': name'")
         words = (line.upper() if upper else line).split()
         if len(words) == 4:
             yield section, (words[0], words[1], words[2], words[3])
@@ -131,7 +131,7 @@ def _lines(path: StrPath, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _answer_rightly(kv: "KeyedVectors", questions: list[Question], vocabulary: _Vocabulary) -> list[bool]:
-    """Tell for each question (a, b, c, d) whether d is the word nearest to b - a + c that is none of a, b, c."""
+    """Tell for each question (a, b, c, d) whether d is the word nearest to b - a + c, none of a, b, c."""
     if not questions:
         return []
     rows = np.array([[vocabulary.rows[word] for word in question[:3]] for question in questions])
@@ -148,7 +148,7 @@ def _answer_rightly(kv: "KeyedVectors", questions: list[Question], vocabulary: _
     return right
 
 
-# ---- Word pairs -------------------------------------------------------------------------------------------------
+# ---- Word pairs
 
 
 def evaluate_word_pairs(
@@ -199,14 +199,16 @@ def evaluate_word_pairs(
         human += [value for a, b, value in judgements if a not in vocabulary.rows or b not in vocabulary.rows]
     if not human:
         raise FormatError(
-            f"{os.fspath(pairs)}: No valid similarity judgements found: no line of word, word and number, separated by "
-            f"{delimiter!r}, or no word of them is known to {kv!r}"
+            f"{os.fspath(pairs)}: No valid similarity judgements found: no line of word, word and number, "
+            f"separated by {delimiter!r}, or their words are not known to {kv!r}"
         )
     model = np.concatenate([_cosines(kv, rows), np.zeros(len(human) - len(rows))])
     return pearson(human, model), spearman(human, model), 100 * unknown / len(judgements)
 
 
-def _judgements(path: StrPath, delimiter: str, encoding: str, upper: bool) -> Iterator[tuple[str, str, float]]:
+def _judgements(
+    path: StrPath, delimiter: str, encoding: str, upper: bool
+) -> Iterator[tuple[str, str, float]]:
     """Yield word, word and human judgement of each line that holds them."""
     for _, line in _lines(path, encoding):
         fields = (line.upper() if upper else line).split(delimiter)
@@ -228,18 +230,18 @@ def _cosines(kv: "KeyedVectors", rows: list[tuple[int, int]]) -> NDArray[np.floa
     return cosines
 
 
-# ---- Statistics -------------------------------------------------------------------------------------------------
+# ---- Statistics
 
 
 def pearson(x: Any, y: Any) -> Correlation:
-    """Return Pearson's correlation of two samples (n,), with the p-value of a t-test with n - 2 degrees of freedom."""
+    """Return Pearson's correlation of two samples of (n,); p-value: t-test of n - 2 degrees of freedom."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     x, y = x - x.mean(), y - y.mean()
     length = math.sqrt(x @ x) * math.sqrt(y @ y)
     if len(x) < 2 or not length > 0:
         return Correlation(math.nan, math.nan)
     r = max(-1.0, min(1.0, float(x @ y) / length))
-    # t = r sqrt(df / (1 - r^2)), and P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2), in which df / (df + t^2) = 1 - r^2.
+    # P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2); t = r sqrt(df / (1 - r^2)) makes df / (df + t^2) = 1 - r^2
     return Correlation(r, _incomplete_beta((len(x) - 2) / 2, 0.5, (1 - r) * (1 + r)) if len(x) > 2 else 1.0)
 
 
@@ -258,8 +260,8 @@ def _ranks(x: Any) -> NDArray[np.float64]:
 def _incomplete_beta(a: float, b: float, x: float) -> float:
     """Return the regularised incomplete beta function I(x; a, b), 0 <= x <= 1.
 
-    The continued fraction of DLMF 8.17.22, by Lentz's method; it converges fast for x < (a + 1) / (a + b + 2), and
-    I(x; a, b) = 1 - I(1 - x; b, a) turns the rest into that.
+    The continued fraction of DLMF 8.17.22, by Lentz's method; it converges fast for x < (a + 1) / (a + b +
+    2), and I(x; a, b) = 1 - I(1 - x; b, a) turns the rest into that.
     """
     if x <= 0 or x >= 1:
         return float(x >= 1)

@@ -1,50 +1,24 @@
 """KeyedVectors: words and their vectors, and the questions people ask of them."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastvec import search
-from fastvec.words import WordTable
+from fastvec.words import KeyToIndex, WordTable
 
 if TYPE_CHECKING:
     from fastvec.evaluation import Correlation
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
-Key = str | int
+Key = str | int | np.integer[Any]
 WeightedKey = Key | Array | tuple[Key | Array, float]
-
-
-class KeyToIndex(Mapping[str, int]):
-    """Words and their places, as a mapping over a word table: nothing is copied."""
-
-    __slots__ = ("_words",)
-
-    def __init__(self, words: WordTable) -> None:
-        self._words = words
-
-    def __getitem__(self, key: str) -> int:
-        found = self._words.find(key) if isinstance(key, str) else -1
-        if found < 0:
-            raise KeyError(key)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._words)
-
-    def __len__(self) -> int:
-        return len(self._words)
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key in self._words
-
-    def __repr__(self) -> str:
-        return f"KeyToIndex of {len(self):,} words"
+INTEGER = (int, np.integer)
+KEY = (str, *INTEGER)
 
 
 class KeyedVectors:
@@ -62,12 +36,16 @@ class KeyedVectors:
 
     Notes
     -----
-    `load` maps the file: words are found through its index, rows are read when they are needed, and every process
-    that opens the file shares one copy in memory. Such vectors are read-only.
+    `load` maps the file: words are found through its index, rows are read when they are needed, and every
+    process that opens the file shares one copy in memory. Such vectors are read-only.
     """
 
     def __init__(
-        self, vector_size: int, count: int = 0, dtype: DTypeLike = np.float32, mapfile_path: StrPath | None = None
+        self,
+        vector_size: int,
+        count: int = 0,
+        dtype: DTypeLike = np.float32,
+        mapfile_path: StrPath | None = None,
     ) -> None:
         self._set_parts(WordTable.from_words(()), np.zeros((count, vector_size), dtype), None, None)
 
@@ -98,7 +76,9 @@ class KeyedVectors:
     ) -> "KeyedVectors":
         """Make an instance of words and a matrix with a row for each."""
         if vectors.ndim != 2 or len(vectors) != len(words):
-            raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed")
+            raise ValueError(
+                f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed"
+            )
         self = cls.__new__(cls)
         self._set_parts(words, vectors, counts, metadata)
         return self
@@ -138,7 +118,7 @@ class KeyedVectors:
             found = self.words.find(key)
             if found >= 0:
                 return found
-        elif isinstance(key, Integral) and 0 <= key < len(self):
+        elif isinstance(key, INTEGER) and 0 <= key < len(self):
             return int(key)
         if default is not None:
             return default
@@ -159,7 +139,7 @@ class KeyedVectors:
         KeyError
             If `key` is not there.
         """
-        vector = self.vectors[self.get_index(key)]
+        vector: Array = self.vectors[self.get_index(key)]
         if norm:
             vector = _unit(vector)
         vector.flags.writeable = False
@@ -167,7 +147,7 @@ class KeyedVectors:
 
     def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
         """Return the vector of a key, (D,), or of several, (n, D)."""
-        if isinstance(keys, str | Integral):
+        if isinstance(keys, KEY):
             return self.get_vector(keys)
         return np.stack([self.get_vector(key) for key in keys])
 
@@ -200,7 +180,8 @@ class KeyedVectors:
     def get_normed_vectors(self) -> Array:
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
         norms = self.norms
-        return self.vectors / np.where(norms > 0, norms, 1).astype(self.vectors.dtype)[:, None]
+        normed: Array = self.vectors / np.where(norms > 0, norms, 1).astype(self.vectors.dtype)[:, None]
+        return normed
 
     # ---- Similarity
 
@@ -219,8 +200,8 @@ class KeyedVectors:
         Parameters
         ----------
         positive, negative : key, vector, or list of them, optional
-            Unit vectors of the positive keys are added, of the negative ones subtracted (3CosAdd: Mikolov et al. 2013).
-            A pair ``(key, weight)`` stands for a weight of its own instead of 1 or -1.
+            Unit vectors of the positive keys are added, of the negative ones subtracted (3CosAdd, Mikolov
+            et al. 2013). A pair ``(key, weight)`` gives a weight instead of 1 or -1.
         topn : int or None
             How many to return; None: the similarity of every row.
         clip_start, clip_end : int
@@ -233,8 +214,8 @@ class KeyedVectors:
         Returns
         -------
         list of (str, float)
-            Without the keys that were given; equal similarities in the order of the rows. With ``topn=None`` an array
-            of (clip_end - clip_start,) instead.
+            Without the keys that were given; equal similarities in the order of the rows. With ``topn=None``
+            an array of (clip_end - clip_start,) instead.
 
         Raises
         ------
@@ -243,10 +224,12 @@ class KeyedVectors:
         ValueError
             If no key is given.
         """
-        if isinstance(topn, Integral) and topn < 1:
+        if topn is not None and topn < 1:
             return []
         keys, weights = _weighted(positive, negative)
-        mean = self.get_mean_vector(keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False)
+        mean = self.get_mean_vector(
+            keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
+        )
         if indexer is not None and topn is not None:
             return indexer.most_similar(mean, topn)
         start, stop, _ = slice(clip_start, clip_end or None).indices(len(self))
@@ -254,7 +237,7 @@ class KeyedVectors:
             start, stop = 0, min(restrict_vocab, len(self))
         if topn is None:
             return self._cosines(mean, start, max(start, stop))
-        given = [self.get_index(k) for k in keys if isinstance(k, str | Integral) and self.has_index_for(k)]
+        given = [self.get_index(k) for k in keys if isinstance(k, KEY) and self.has_index_for(k)]
         ids, scores = search.top_k(
             self.vectors, self.norms, mean[None], topn, np.array([given], np.int64), start, stop
         )
@@ -357,7 +340,7 @@ class KeyedVectors:
         return _unit(mean) if post_normalize else mean
 
     def rank_by_centrality(self, words: Sequence[Key], use_norm: bool = True) -> list[tuple[float, Key]]:
-        """Return (cosine with the mean of all, word) for each word, the most central first; unknown words are left out.
+        """Return (cosine with the mean of all, word) for each known word, the most central first.
 
         Raises
         ------
@@ -417,24 +400,9 @@ class KeyedVectors:
         append: bool = False,
         sort_attr: str = "count",
     ) -> None:
-        """Write the format of the word2vec program; gzip, bzip2 or xz where the name ends so.
+        """Write a file of the word2vec program, text or binary: `fastvec.formats.word2vec.write`.
 
-        Parameters
-        ----------
-        fname : str or path
-        fvocab : str or path, optional
-            Also write a line ``word count`` for each word there.
-        binary : bool
-            Numbers as float32, else as text.
-        total_vec : int, optional
-            The number of vectors that the header states, where more are to be appended.
-        write_header : bool
-        prefix : str
-            Put before each word.
-        append : bool
-            Append to the file instead of replacing it.
-        sort_attr : str
-            ``"count"``: the most frequent words first, where counts are known.
+        `sort_attr` ``"count"`` puts the most frequent words first, where counts are known.
         """
         from fastvec.formats import word2vec
 
@@ -463,29 +431,7 @@ class KeyedVectors:
         datatype: DTypeLike = np.float32,
         no_header: bool = False,
     ) -> "KeyedVectors":
-        """Read the format of the word2vec program, also compressed with gzip, bzip2 or xz.
-
-        Parameters
-        ----------
-        fname : str or path
-        fvocab : str or path, optional
-            A file of lines ``word count``.
-        binary : bool
-            Numbers as float32, else as text.
-        encoding, unicode_errors : str
-            How the words are decoded.
-        limit : int, optional
-            Read the first vectors only.
-        datatype : dtype
-            What the vectors are to become.
-        no_header : bool
-            The text file starts with the first vector.
-
-        Raises
-        ------
-        FormatError
-            The file is truncated, damaged, or of another format.
-        """
+        """Read a file of the word2vec program, text or binary: `fastvec.formats.word2vec.read`."""
         from fastvec.formats import word2vec
 
         words, vectors, counts = word2vec.read(
@@ -534,27 +480,23 @@ class KeyedVectors:
         )
 
 
-@overload
-def _as_list(value: None) -> list[WeightedKey]: ...
-@overload
-def _as_list(value: WeightedKey | Sequence[WeightedKey]) -> list[WeightedKey]: ...
-def _as_list(value: Any) -> list[WeightedKey]:
+def _as_list(value: Any) -> list[Any]:
     """A key or a vector alone stands for a list of one."""
     if value is None:
         return []
-    if isinstance(value, str | Integral) or (isinstance(value, np.ndarray) and value.ndim == 1):
-        return [value]  # type: ignore[list-item]
+    if isinstance(value, KEY) or (isinstance(value, np.ndarray) and value.ndim == 1):
+        return [value]
     return list(value)
 
 
 def _weighted(positive: Any, negative: Any) -> tuple[list[Key | Array], list[float]]:
-    """Return all keys and their weights: 1 for positive ones, -1 for negative ones, or what stands beside them."""
+    """Return all keys and their weights: 1 for positive, -1 for negative ones, or what stands beside them."""
     keys: list[Any] = []
     weights: list[float] = []
     for items, default in ((_as_list(positive), 1.0), (_as_list(negative), -1.0)):
         for item in items:
-            plain = isinstance(item, str | Integral | np.ndarray)
-            key, weight = (item, default) if plain else item  # type: ignore[misc]
+            plain = isinstance(item, (*KEY, np.ndarray))
+            key, weight = (item, default) if plain else item
             keys.append(key)
             weights.append(weight)
     return keys, weights

@@ -14,7 +14,7 @@ QUERIES_AT_ONCE = 1 << 9
 
 
 def row_norms(vectors: Floats) -> NDArray[np.float32]:
-    """Return the Euclidean norm of every row of `vectors` (V, D), as float32 (V,), without a copy of the matrix."""
+    """Return the Euclidean norm of every row of `vectors` (V, D), as float32 (V,), without a copy of them."""
     norms = np.empty(len(vectors), np.float32)
     step = max(1, SCORES_AT_ONCE // max(1, vectors.shape[1]))
     for start in range(0, len(vectors), step):
@@ -52,8 +52,8 @@ def top_k(
     Returns
     -------
     ids : int64 array of (Q, k')
-        ``k' = min(k, stop - start)``. Rows in order of score, the greatest first; equal scores in order of row. -1 where a
-        query has fewer rows to find.
+        ``k' = min(k, stop - start)``. Rows in order of score, the greatest first; equal scores in order of
+        row. -1 where a query has fewer rows to find.
     scores : float32 array of (Q, k')
         -inf where `ids` is -1. NaN counts as -inf.
     """
@@ -78,8 +78,8 @@ def _top_k(
     start: int,
     stop: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Scan the rows block by block. Only scores above a query's k-th best so far enter the merge: an equal score further
-    on comes later in the order. The first block is small, so that the bar is high before the long ones."""
+    """Scan the rows block by block. Only scores above a query's k-th best so far enter the merge: an equal
+    score further on comes later in the order. A small first block sets the bar high for the long ones."""
     best_ids = np.full((len(queries), k), -1, np.int64)
     best = np.full((len(queries), k), -np.inf, np.float32)
     begin, step = start, FIRST_ROWS
@@ -96,10 +96,10 @@ def _top_k(
 
 def _scores(block: Floats, norms: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return ``queries @ block.T / norms`` as (Q, B)."""
-    block = block.astype(np.float32, copy=False)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scale = np.where(norms > 0, 1 / norms, 0).astype(np.float32)
-        scores: NDArray[np.float32] = (queries @ block.T) * scale
+        scale = np.where(norms > 0, 1 / norms, np.float32(0))
+        scores: NDArray[np.float32] = queries @ block.astype(np.float32, copy=False).T
+        scores *= scale
     return scores
 
 
@@ -112,12 +112,13 @@ def _merge(
     if width > k and np.isneginf(bar).any():
         # No bar yet: this block's own k-th best; equal ones are let through and sorted out below.
         ranked = np.where(np.isnan(scores), -np.inf, scores)
-        bar = np.maximum(bar, np.nextafter(np.partition(ranked, width - k, axis=1)[:, width - k, None], -np.inf))
+        kth = np.partition(ranked, width - k, axis=1)[:, width - k, None]
+        bar = np.maximum(bar, np.nextafter(kth, -np.inf, dtype=np.float32))
     found = np.flatnonzero(scores > bar)
     if not len(found):
         return
     query, column = np.divmod(found, width)
-    # Candidates so far and new, each query's in order of row: a stable sort by score keeps that order among equals.
+    # Candidates so far and new: a stable sort by score keeps the order of rows among equals.
     old = np.repeat(np.arange(len(best)), k)
     query = np.concatenate([old, query])
     score = np.concatenate([best.ravel(), scores.ravel()[found]])

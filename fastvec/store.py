@@ -1,7 +1,7 @@
 """The .fvec file: one safetensors file that is mapped, not parsed (docs/file-format.md).
 
 `save_tensors` and `open_tensors` know the container: named arrays on 64-byte boundaries, strings of metadata,
-checksums. `save_vectors` and `open_vectors` know what a .fvec file holds: words, offsets, index, counts, vectors.
+checksums. `save_vectors` and `open_vectors` know what .fvec holds: words, offsets, index, counts, vectors.
 """
 
 import json
@@ -47,15 +47,17 @@ class Tensors(dict[str, Array]):
         self.metadata = metadata
 
 
-# ---- Writing ----------------------------------------------------------------------------------------------------
+# ---- Writing
 
 
-def save_tensors(path: StrPath, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
+def save_tensors(
+    path: StrPath, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write arrays and metadata as one safetensors file, atomically.
 
-    Each array starts on a 64-byte boundary. The format allows no holes, so that every array but the last gets rows
-    of zeros at its end until its length is a multiple of 64 bytes; `open_tensors` takes them off again, other readers
-    see them. Put the array that others are to read last.
+    Each array starts on a 64-byte boundary. The format allows no holes, so that every array but the last gets
+    rows of zeros at its end until its length is a multiple of 64 bytes; `open_tensors` takes them off again,
+    other readers see them. Put the array that others are to read last.
 
     Parameters
     ----------
@@ -94,25 +96,30 @@ def _little_endian(name: str, array: Array) -> Array:
     return array.astype(dtype, copy=False)
 
 
-def _padded_rows(arrays: Mapping[str, Array], name: str) -> int:
+def _row_bytes(array: Array) -> int:
+    return int(math.prod(array.shape[1:])) * array.itemsize
+
+
+def _padded_rows(arrays: dict[str, Array], name: str) -> int:
     """Rows that `name` takes in the file: as many as make its length a multiple of the alignment."""
     array = arrays[name]
-    row_bytes = math.prod(array.shape[1:]) * array.itemsize
+    row_bytes = _row_bytes(array)
     if row_bytes == 0 or name == next(reversed(arrays)):
-        return array.shape[0]
+        return len(array)
     step = ALIGNMENT // math.gcd(ALIGNMENT, row_bytes)
-    return -(-array.shape[0] // step) * step
+    return -(-len(array) // step) * step
 
 
-def _header(arrays: Mapping[str, Array], metadata: Mapping[str, str], checksums: Mapping[str, str]) -> bytes:
-    """Length and JSON text, padded with spaces to the alignment; its length does not depend on the checksums."""
+def _header(arrays: dict[str, Array], metadata: Mapping[str, str], checksums: Mapping[str, str]) -> bytes:
+    """Length and JSON text, padded with spaces to the alignment; as long whatever the checksums are."""
     entries: dict[str, Any] = {}
-    rows, start = {}, 0
+    rows: dict[str, int] = {}
+    start = 0
     for name, array in arrays.items():
         shape = (_padded_rows(arrays, name), *array.shape[1:])
         if shape != array.shape:
             rows[name] = array.shape[0]
-        end = start + math.prod(shape) * array.itemsize
+        end = start + shape[0] * _row_bytes(array)
         entries[name] = {"dtype": _NAMES[array.dtype], "shape": shape, "data_offsets": [start, end]}
         start = end
     own = {ROWS: json.dumps(rows), CHECKSUMS: json.dumps(checksums), HEADER_CHECKSUM: _ZERO}
@@ -123,25 +130,25 @@ def _header(arrays: Mapping[str, Array], metadata: Mapping[str, str], checksums:
 
 
 def _header_field(checksum: str) -> bytes:
-    """The header's own checksum as it stands in the JSON text; quotes in other strings are escaped: it is unique."""
+    """The header's own checksum in the JSON text: unique there, for quotes in other strings are escaped."""
     return f'"{HEADER_CHECKSUM}":"{checksum}"'.encode()
 
 
 def _write(file: BinaryIO, array: Array, padded_rows: int) -> int:
     """Append `array` and zeros up to `padded_rows` rows; return the CRC-32 of what was written."""
-    row_bytes = math.prod(array.shape[1:]) * array.itemsize
+    row_bytes = _row_bytes(array)
     step = max(1, BLOCK // max(1, row_bytes))
     checksum = 0
     for start in range(0, array.shape[0] if row_bytes else 0, step):
         block = np.ascontiguousarray(array[start : start + step])
-        checksum = zlib.crc32(block, checksum)
+        checksum = zlib.crc32(block.data, checksum)
         file.write(block.data)
     padding = bytes((padded_rows - array.shape[0]) * row_bytes)
     file.write(padding)
     return zlib.crc32(padding, checksum)
 
 
-# ---- Reading ----------------------------------------------------------------------------------------------------
+# ---- Reading
 
 
 class _Entry(NamedTuple):
@@ -220,7 +227,9 @@ def _parse_header(header: bytes, size: int, path: StrPath) -> tuple[list[_Entry]
         zeroed = header.replace(_header_field(metadata[HEADER_CHECKSUM]), _header_field(_ZERO))
         if f"{zlib.crc32(zeroed):08x}" != metadata[HEADER_CHECKSUM]:
             _fail(path, 8, "the header is damaged: it does not have its checksum")
-    entries = sorted((_entry(n, f, len(header), path) for n, f in fields.items()), key=lambda e: (e.start, e.end))
+    entries = sorted(
+        (_entry(n, f, len(header), path) for n, f in fields.items()), key=lambda e: (e.start, e.end)
+    )
     at = len(header)
     for entry in entries:
         if entry.start != at:
@@ -253,7 +262,11 @@ def _entry(name: str, fields: Any, header_size: int, path: StrPath) -> _Entry:
     if math.prod(n for n in shape if n) * dtype.itemsize >= 1 << 63:
         _fail(path, 8, f"tensor {name!r}: impossible shape {shape}")
     if math.prod(shape) * dtype.itemsize != end - start:
-        _fail(path, header_size + start, f"tensor {name!r}: shape {shape} of {code} does not take {end - start} bytes")
+        _fail(
+            path,
+            header_size + start,
+            f"tensor {name!r}: shape {shape} of {code} does not take {end - start} bytes",
+        )
     return _Entry(name, dtype, tuple(shape), header_size + start, header_size + end)
 
 
@@ -268,7 +281,7 @@ def _read(file: BinaryIO, size: int, path: StrPath) -> memoryview:
     """Read the whole file into memory that starts on a 64-byte boundary."""
     room = np.empty(size + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
-    data = memoryview(room)[start : start + size]
+    data = room.data[start : start + size]
     file.seek(0)
     done = 0
     while done < size:
@@ -297,7 +310,11 @@ def _verify(data: memoryview, expected: Any, entry: _Entry, path: StrPath) -> No
     for start in range(0, len(data), BLOCK):
         checksum = zlib.crc32(data[start : start + BLOCK], checksum)
     if f"{checksum:08x}" != expected:
-        _fail(path, entry.start, f"tensor {entry.name!r} is damaged: checksum {checksum:08x}, expected {expected}")
+        _fail(
+            path,
+            entry.start,
+            f"tensor {entry.name!r} is damaged: checksum {checksum:08x}, expected {expected}",
+        )
 
 
 def _array(data: memoryview, entry: _Entry, rows: Any, path: StrPath) -> Array:
@@ -316,7 +333,7 @@ def _array(data: memoryview, entry: _Entry, rows: Any, path: StrPath) -> Array:
     return array[:rows]
 
 
-# ---- Word vectors -----------------------------------------------------------------------------------------------
+# ---- Word vectors
 
 
 class Vectors(NamedTuple):
@@ -379,7 +396,9 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     tensors = open_tensors(path, mmap=mmap, verify=verify)
     version = tensors.metadata.pop("fvec_version", None)
     if version != VERSION:
-        reason = "a safetensors file without words" if version is None else f"version {version!r} is not known"
+        reason = (
+            "a safetensors file without words" if version is None else f"version {version!r} is not known"
+        )
         raise FormatError(f"{os.fspath(path)}: no .fvec file that this fastvec reads: {reason}")
     vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)
@@ -404,7 +423,9 @@ def _take(tensors: Tensors, name: str, kind: str, shape: tuple[int | None, ...],
         raise FormatError(f"{os.fspath(path)}: tensor {name!r} is missing")
     fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
     if not fits or (array.dtype.kind if kind == "f" else array.dtype.str[1:]) != kind:
-        raise FormatError(f"{os.fspath(path)}: tensor {name!r} is {array.dtype} {array.shape}, expected {kind} {shape}")
+        raise FormatError(
+            f"{os.fspath(path)}: tensor {name!r} is {array.dtype} {array.shape}, expected {kind} {shape}"
+        )
     return array
 
 

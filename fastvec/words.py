@@ -1,6 +1,6 @@
-"""WordTable: distinct words in a fixed order, found through a hash index; nothing is parsed when one is mapped."""
+"""WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -31,8 +31,8 @@ class WordTable(Sequence[str]):
 
     Notes
     -----
-    Arrays mapped from a file are not looked through when the table is made; where one turns out to be damaged,
-    whoever meets the damage gets a `FormatError`.
+    Arrays mapped from a file are not looked through when the table is made; where one turns out to be
+    damaged, whoever meets the damage gets a `FormatError`.
     """
 
     __slots__ = ("offsets", "origin", "slots", "text")
@@ -69,7 +69,9 @@ class WordTable(Sequence[str]):
         """Return word `i` (0 <= i < n) as UTF-8 bytes."""
         first, last = int(self.offsets[i]), int(self.offsets[i + 1])
         if not 0 <= first <= last <= len(self.text):
-            raise FormatError(f"{self.origin}: word {i} has impossible bounds, {first} to {last} of {len(self.text)}")
+            raise FormatError(
+                f"{self.origin}: word {i} has impossible bounds, {first} to {last} of {len(self.text)}"
+            )
         return self.text[first:last].tobytes()
 
     def _decode(self, i: int, word: bytes) -> str:
@@ -94,7 +96,7 @@ class WordTable(Sequence[str]):
         return self._decode(at, self.word_bytes(at))
 
     def _words(self, ids: range) -> Iterator[str]:
-        """Decode the words of ascending `ids`; their bounds are checked first, so that they are no longer than text."""
+        """Decode the words of ascending `ids`; bounds are checked before: no longer than text."""
         if not ids:
             return
         bounds = self.offsets[ids[0] : ids[-1] + 2]
@@ -113,7 +115,9 @@ class WordTable(Sequence[str]):
             word = word.encode("utf-8", "surrogatepass")
         found: int = _backend.words.find(self.text, self.offsets, self.slots, word)
         if found < -1:
-            raise FormatError(f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}")
+            raise FormatError(
+                f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}"
+            )
         return found
 
     def __contains__(self, word: object) -> bool:
@@ -130,6 +134,33 @@ class WordTable(Sequence[str]):
         return f"WordTable of {len(self):,} words"
 
 
+class KeyToIndex(Mapping[str, int]):
+    """Words and their places, as a mapping over a word table: nothing is copied."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: WordTable) -> None:
+        self._words = words
+
+    def __getitem__(self, key: str) -> int:
+        found = self._words.find(key) if isinstance(key, str) else -1
+        if found < 0:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._words
+
+    def __repr__(self) -> str:
+        return f"KeyToIndex of {len(self):,} words"
+
+
 def index_size(n_words: int) -> int:
-    """Return the number of slots in the index of `n_words` words: the least power of two of at least twice as many."""
+    """Return the number of slots in an index: the least power of two of at least twice as many."""
     return max(2, 1 << (2 * n_words - 1).bit_length()) if n_words else 2

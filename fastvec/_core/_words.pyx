@@ -38,12 +38,12 @@ def find(const uint8_t[::1] text, const int64_t[::1] offsets, const int32_t[:, :
     """
     cdef:
         const uint8_t *w = word
-        int64_t length = len(word), n = offsets.shape[0] - 1, size = slots.shape[0], probe, first, last
+        int64_t length = len(word), n = offsets.shape[0] - 1, size = slots.shape[0], first, last, _probe
         uint64_t hash = fv_word_hash(w, length), mask = <uint64_t>size - 1, at = hash & mask
         int32_t tag = <int32_t><uint32_t>(hash >> 32), i
     if size == 0 or size & (size - 1) or slots.shape[1] != 2:
         return -2
-    for probe in range(size):
+    for _probe in range(size):
         i = slots[at, 1]
         if i < 0:
             return -1

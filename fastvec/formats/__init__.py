@@ -1,7 +1,7 @@
 """Foreign formats: a module each, and this registry over them.
 
-A format's module has ``read(path, ...) -> (WordTable, vectors, counts or None)`` and ``write(path, words, vectors,
-counts, ...)``; it knows nothing of `KeyedVectors`.
+A format's module has ``read(path, ...) -> (WordTable, vectors, counts or None)`` and
+``write(path, words, vectors, counts, ...)``; it knows nothing of `KeyedVectors`.
 """
 
 import bz2
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from fastvec._atomic import atomic_writer
 from fastvec.errors import FormatError
@@ -53,7 +53,9 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
         try:
             yield stream
         except (EOFError, zlib.error, lzma.LZMAError) as error:
-            raise FormatError(f"{os.fspath(path)}: the compressed data is damaged or truncated: {error}") from error
+            raise FormatError(
+                f"{os.fspath(path)}: the compressed data is cut short or damaged: {error}"
+            ) from error
         except OSError as error:
             if error.errno is not None:
                 raise
@@ -72,7 +74,7 @@ def _decompressed(file: io.BufferedReader) -> BinaryIO:
 
 
 def bytes_left(file: BinaryIO) -> int | None:
-    """Return how many bytes `file`, from `open_input`, still holds; None where that is not known beforehand."""
+    """Return how many bytes `file`, from `open_input`, still holds; None where that is not known yet."""
     if isinstance(file, io.BufferedReader) and file.seekable():
         return os.fstat(file.fileno()).st_size - file.tell()
     return None
@@ -80,15 +82,17 @@ def bytes_left(file: BinaryIO) -> int | None:
 
 @contextlib.contextmanager
 def open_output(path: StrPath, append: bool = False) -> Iterator[BinaryIO]:
-    """Open a file for writing, atomically, or for appending; its suffix .gz, .bz2 or .xz says how to compress."""
-    with Path(path).open("ab") if append else atomic_writer(path) as file:
-        suffix = Path(path).suffix
-        if suffix == ".gz":
-            with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
-                yield cast(BinaryIO, stream)
-        elif suffix in (".bz2", ".xz"):
-            opened = bz2.BZ2File(file, "wb") if suffix == ".bz2" else lzma.LZMAFile(file, "wb")
-            with opened as stream:
-                yield cast(BinaryIO, stream)
-        else:
-            yield file
+    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2 or .xz compresses it."""
+    with Path(path).open("ab") if append else atomic_writer(path) as file, _compressed(file, path) as stream:
+        yield cast(BinaryIO, stream)
+
+
+def _compressed(file: BinaryIO, path: StrPath) -> contextlib.AbstractContextManager[Any]:
+    match Path(path).suffix:
+        case ".gz":
+            return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+        case ".bz2":
+            return bz2.BZ2File(file, "wb")
+        case ".xz":
+            return lzma.LZMAFile(file, "wb")
+    return contextlib.nullcontext(file)

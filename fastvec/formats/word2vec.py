@@ -1,7 +1,7 @@
 """The text and binary files of the word2vec program (Mikolov et al. 2013).
 
-A line ``V D``, then V words: binary ``word``, space, D little-endian float32, often a newline; text ``word`` and D
-numbers, separated by spaces, a line each.
+A line ``V D``, then V words. Binary: ``word``, a space, D little-endian float32, often a newline. Text: a line
+of ``word`` and D numbers, separated by spaces.
 """
 
 import os
@@ -26,12 +26,12 @@ CHUNK = 4 << 20
 MAX_LINE = 1 << 30
 MAX_HEADER = 100
 MAX_WORD = 1 << 20
-"""Bytes of the longest word of a binary file; without a bound a file of another kind would be read to its end."""
+"""Bytes of the longest word of a binary file: a file of another kind is not read to its end."""
 LINES = 1 << 10
 """Lines of a text file parsed or written at a time."""
 
 
-# ---- Reading ----------------------------------------------------------------------------------------------------
+# ---- Reading
 
 
 def read(
@@ -102,7 +102,7 @@ def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
     line = file.readline(MAX_HEADER)
     fields = line.split()
     if len(fields) != 2 or not all(f.isdigit() and len(f) < 19 for f in fields) or not line.endswith(b"\n"):
-        _fail(path, "line 1", f"{line!r} does not state the number of words and of dimensions; is it no_header?")
+        _fail(path, "line 1", f"{line!r} does not state how many words and dimensions; no_header?")
     count, width = map(int, fields)
     if width == 0:
         _fail(path, "line 1", f"{line!r} states vectors of 0 dimensions")
@@ -134,7 +134,12 @@ class _Rows:
 
 
 def _read_binary(
-    file: BinaryIO, path: StrPath, shape: tuple[int, int], limit: int | None, dtype: np.dtype[Any], offset: int
+    file: BinaryIO,
+    path: StrPath,
+    shape: tuple[int, int],
+    limit: int | None,
+    dtype: np.dtype[Any],
+    offset: int,
 ) -> tuple[list[bytes], Array]:
     """Read words and rows. `offset` counts the bytes of the file that went before `chunk`, for the errors."""
     count, width = shape
@@ -142,7 +147,11 @@ def _read_binary(
     row_bytes = 4 * width
     left = bytes_left(file)
     if left is not None and left < count * (row_bytes + 1):
-        _fail(path, "line 1", f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow")
+        _fail(
+            path,
+            "line 1",
+            f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow",
+        )
     words: list[bytes] = []
     rows = _Rows(width, dtype, wanted)
     chunk = b""
@@ -156,7 +165,11 @@ def _read_binary(
         chunk, offset = chunk[used:], offset + used
         if len(words) < wanted and (not more or len(chunk) > MAX_WORD + row_bytes + len(more)):
             reason = "the file ends" if not more else f"no word of up to {MAX_WORD} bytes"
-            _fail(path, f"byte {offset}", f"{reason} at word {len(words)} of {count} x {width}: damaged or not binary?")
+            _fail(
+                path,
+                f"byte {offset}",
+                f"{reason} at word {len(words)} of {count} x {width}: damaged or not binary?",
+            )
     if wanted == count:
         _expect_end(file, chunk, path, offset, count)
     return words, rows.finish()
@@ -180,7 +193,8 @@ def _scan(chunk: bytes, row_bytes: int, limit: int) -> tuple[list[bytes], list[i
 def _gather(chunk: bytes, starts: list[int], row_bytes: int) -> Array:
     """Copy the rows of float32 that start at any bytes of `chunk`."""
     every = np.lib.stride_tricks.sliding_window_view(np.frombuffer(chunk, np.uint8), row_bytes)
-    return every[np.array(starts)].view("<f4")
+    rows: Array = every[np.array(starts)].view("<f4")
+    return rows
 
 
 def _expect_end(file: BinaryIO, rest: bytes, path: StrPath, offset: int, count: int) -> None:
@@ -188,7 +202,7 @@ def _expect_end(file: BinaryIO, rest: bytes, path: StrPath, offset: int, count: 
     while rest:
         if not rest.isspace():
             offset += len(rest) - len(rest.lstrip())
-            _fail(path, f"byte {offset}", f"more follows after the {count} vectors of the header; limit={count} reads these")
+            _fail(path, f"byte {offset}", f"more than {count} vectors; limit={count} reads these")
         offset += len(rest)
         rest = file.read(CHUNK)
 
@@ -196,11 +210,15 @@ def _expect_end(file: BinaryIO, rest: bytes, path: StrPath, offset: int, count: 
 def _read_text(
     file: BinaryIO, path: StrPath, shape: tuple[int, int] | None, limit: int | None, dtype: np.dtype[Any]
 ) -> tuple[list[bytes], Array]:
-    """Read words and rows, `LINES` lines at a time; without `shape`, to the end and of the first line's width."""
+    """Read words and rows, `LINES` lines at a time; without `shape` to the end, as wide as the first line."""
     count, width = shape or (None, 0)
     left = bytes_left(file)
     if count is not None and left is not None and left < count * 2 * width:
-        _fail(path, "line 1", f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow")
+        _fail(
+            path,
+            "line 1",
+            f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow",
+        )
     wanted = count if not limit else min(limit, count) if count is not None else limit
     words: list[bytes] = []
     rows: _Rows | None = None
@@ -217,18 +235,22 @@ def _read_text(
         rows.append(numbers)
         number += len(block)
     if count is not None and wanted is not None and len(words) < wanted:
-        _fail(path, f"line {number}", f"the file ends after {len(words)} of the {count} vectors that line 1 states")
+        _fail(
+            path,
+            f"line {number}",
+            f"the file ends after {len(words)} of the {count} vectors that line 1 states",
+        )
     if count is not None and wanted == count:
         for rest in lines:
             if not rest.isspace():
-                _fail(path, f"line {number}", f"more follows after the {count} vectors of line 1; limit={count} reads these")
+                _fail(path, f"line {number}", f"more than {count} vectors; limit={count} reads these")
             number += 1
     return words, rows.finish() if rows else np.empty((0, width), dtype)
 
 
 def _parse(lines: list[bytes], width: int, path: StrPath, number: int) -> tuple[list[bytes], Array]:
-    """Return the lines' words and numbers; the lines begin at line `number`. All numbers are converted in one call; where
-    that fails, line by line to find the culprit."""
+    """Return the lines' words and numbers; the first is line `number`. All numbers are converted in one call,
+    or where that fails line by line, to find the culprit."""
     parts = [line.rstrip().partition(b" ") for line in lines]
     if width > 0 and all(rest.count(b" ") == width - 1 for _, _, rest in parts):
         numbers = _numbers(b" ".join([rest for _, _, rest in parts]))
@@ -255,9 +277,14 @@ def _numbers(text: bytes) -> NDArray[np.float64] | None:
 
 
 def _decoded(words: list[bytes], path: StrPath, encoding: str, errors: str) -> list[bytes]:
-    """Return the words as UTF-8, without the newline that ends the row before in files of the original program."""
+    """Return the words as UTF-8, without the newline that the original program writes after each row."""
     words = [word.lstrip(b"\n") for word in words]
-    ascii_based = encoding.lower().replace("-", "").replace("_", "") in ("utf8", "ascii", "latin1", "iso88591")
+    ascii_based = encoding.lower().replace("-", "").replace("_", "") in (
+        "utf8",
+        "ascii",
+        "latin1",
+        "iso88591",
+    )
     for at, word in enumerate(words):
         if ascii_based and word.isascii():
             continue
@@ -270,13 +297,15 @@ def _decoded(words: list[bytes], path: StrPath, encoding: str, errors: str) -> l
 
 def _distinct(words: list[bytes], vectors: Array, path: StrPath) -> tuple[list[bytes], Array]:
     """Leave out words that stand earlier in the list too, with a warning."""
-    first = {word: at for at, word in reversed(list(enumerate(words)))} if len(set(words)) < len(words) else None
+    first = (
+        {word: at for at, word in reversed(list(enumerate(words)))} if len(set(words)) < len(words) else None
+    )
     if first is None:
         return words, vectors
     keep = sorted(first.values())
     repeated = next(word for at, word in enumerate(words) if first[word] != at)
     warnings.warn(
-        f"{os.fspath(path)}: {len(words) - len(keep)} words stand there more than once, {repeated.decode()!r} for one; "
+        f"{os.fspath(path)}: {len(words) - len(keep)} words repeat earlier ones, such as {repeated.decode()!r}; "
         "the first of each counts",
         UserWarning,
         stacklevel=4,
@@ -295,11 +324,15 @@ def _read_counts(path: StrPath, words: list[bytes], encoding: str, errors: str) 
             try:
                 counts[fields[0].decode(encoding, errors).encode()] = int(fields[1])
             except UnicodeError as error:
-                _fail(path, f"line {number}", f"{fields[0][:60]!r} is not {encoding}: {error}; see unicode_errors")
+                _fail(
+                    path,
+                    f"line {number}",
+                    f"{fields[0][:60]!r} is not {encoding}: {error}; see unicode_errors",
+                )
     return np.array([counts.get(word, 0) for word in words], np.int64)
 
 
-# ---- Writing ----------------------------------------------------------------------------------------------------
+# ---- Writing
 
 
 def write(
@@ -345,7 +378,9 @@ def write(
     order = np.arange(len(words)) if counts is None else np.argsort(-counts, kind="stable")
     if fvocab is not None:
         if counts is None:
-            raise ValueError(f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known")
+            raise ValueError(
+                f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known"
+            )
         with open_output(fvocab, append) as file:
             lines = (f"{prefix}{words[i]} {counts[i]}\n".encode() for i in order.tolist())
             file.writelines(lines)
@@ -356,14 +391,18 @@ def write(
             file.write(_binary_rows(heads, rows) if binary else _text_rows(heads, rows))
 
 
-def _blocks(words: WordTable, vectors: Array, order: Array, prefix: bytes) -> Iterator[tuple[list[bytes], Array]]:
+def _blocks(
+    words: WordTable, vectors: Array, order: Array, prefix: bytes
+) -> Iterator[tuple[list[bytes], Array]]:
     """Yield the words, each with a space behind, and their rows, `LINES` at a time in `order`."""
     for start in range(0, len(order), LINES):
         ids = order[start : start + LINES]
         heads = [prefix + words.word_bytes(i) for i in ids.tolist()]
         for i, head in zip(ids.tolist(), heads, strict=True):
             if b" " in head or b"\n" in head:
-                raise ValueError(f"word {i}, {head.decode()!r}, holds a space or newline: the format cannot hold it")
+                raise ValueError(
+                    f"word {i}, {head.decode()!r}, holds a space or newline: the format cannot hold it"
+                )
         yield [head + b" " for head in heads], vectors[ids]
 
 
