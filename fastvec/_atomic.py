@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +41,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with target.open("wb") as file:
                 yield file
             return
-        temporary = target.parent / f".fastvec-{secrets.token_hex(8)}.tmp"
+        temporary = target.parent / f".fastvec-{os.urandom(8).hex()}.tmp"
         try:
             with temporary.open("x+b") as file:
                 yield file

@@ -241,7 +241,7 @@ def pearson(x: Any, y: Any) -> Correlation:
     if len(x) < 2 or not length > 0:
         return Correlation(math.nan, math.nan)
     r = max(-1.0, min(1.0, float(x @ y) / length))
-    # P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2); t = r sqrt(df / (1 - r^2)) makes df / (df + t^2) = 1 - r^2
+    # P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2); t^2 = r^2 df / (1 - r^2): the argument is 1 - r^2.
     return Correlation(r, _incomplete_beta((len(x) - 2) / 2, 0.5, (1 - r) * (1 + r)) if len(x) > 2 else 1.0)
 
 

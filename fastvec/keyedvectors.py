@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastvec import search
+from fastvec import search, store
 from fastvec.words import KeyToIndex, WordTable
 
 if TYPE_CHECKING:
@@ -362,8 +362,6 @@ class KeyedVectors:
 
     def save(self, fname: StrPath) -> None:
         """Write a .fvec file, atomically (docs/file-format.md)."""
-        from fastvec import store
-
         store.save_vectors(fname, self.words, self.vectors, self.counts, self.metadata)
 
     @classmethod
@@ -383,8 +381,6 @@ class KeyedVectors:
         FormatError
             The file is no .fvec file, truncated or damaged.
         """
-        from fastvec import store
-
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
         return cls._from_parts(*store.open_vectors(fname, mmap=mmap == "r", verify=verify))

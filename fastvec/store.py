@@ -40,11 +40,15 @@ _ZERO = "00000000"
 
 
 class Tensors(dict[str, Array]):
-    """Arrays by name, and the file's `metadata`; arrays of a mapped file are read-only."""
+    """Arrays by name, and the file's `metadata`; arrays of a mapped file are read-only.
 
-    def __init__(self, arrays: Mapping[str, Array], metadata: dict[str, str]) -> None:
+    `checked` tells that the header carried its own checksum: fastvec wrote it so.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array], metadata: dict[str, str], checked: bool) -> None:
         super().__init__(arrays)
         self.metadata = metadata
+        self.checked = checked
 
 
 # ---- Writing
@@ -189,13 +193,13 @@ def open_tensors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> T
         data = _map(file, size, path) if mmap else _read(file, size, path)
     rows = _own_metadata(metadata, ROWS, path)
     checksums = _own_metadata(metadata, CHECKSUMS, path)
-    metadata.pop(HEADER_CHECKSUM, None)
+    checked = metadata.pop(HEADER_CHECKSUM, None) is not None
     arrays = {}
     for entry in entries:
         if verify and entry.name in checksums:
             _verify(data[entry.start : entry.end], checksums[entry.name], entry, path)
         arrays[entry.name] = _array(data, entry, rows.get(entry.name), path)
-    return Tensors(arrays, metadata)
+    return Tensors(arrays, metadata, checked)
 
 
 def _fail(path: StrPath, offset: int, reason: str) -> NoReturn:
@@ -400,6 +404,8 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
             "a safetensors file without words" if version is None else f"version {version!r} is not known"
         )
         raise FormatError(f"{os.fspath(path)}: no .fvec file that this fastvec reads: {reason}")
+    if not tensors.checked:
+        raise FormatError(f"{os.fspath(path)}: the header has lost its checksum: damaged, or written by others")
     vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)
     if n >= 1 << 31:

@@ -1,7 +1,7 @@
 """The text and binary files of the word2vec program (Mikolov et al. 2013).
 
-A line ``V D``, then V words. Binary: ``word``, a space, D little-endian float32, often a newline. Text: a line
-of ``word`` and D numbers, separated by spaces.
+A line ``V D``, then V words. Binary: ``word``, a space, D little-endian float32, often a newline. Text: a
+line of ``word`` and D numbers, separated by spaces.
 """
 
 import os
@@ -305,7 +305,7 @@ def _distinct(words: list[bytes], vectors: Array, path: StrPath) -> tuple[list[b
     keep = sorted(first.values())
     repeated = next(word for at, word in enumerate(words) if first[word] != at)
     warnings.warn(
-        f"{os.fspath(path)}: {len(words) - len(keep)} words repeat earlier ones, such as {repeated.decode()!r}; "
+        f"{os.fspath(path)}: {len(words) - len(keep)} words repeat others, such as {repeated.decode()!r}; "
         "the first of each counts",
         UserWarning,
         stacklevel=4,
