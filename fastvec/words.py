@@ -1,12 +1,13 @@
-"""WordTable: distinct words in a fixed order, found through a hash index; nothing is parsed when one is mapped."""
+"""WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec.errors import FormatError
 
 
 class WordTable(Sequence[str]):
@@ -19,22 +20,31 @@ class WordTable(Sequence[str]):
     offsets : int64 array of n + 1
         Word i is ``text[offsets[i]:offsets[i + 1]]``.
     slots : int32 array of (2^k, 2), optional
-        The index (docs/file-format.md). It is built where absent. A given one is trusted to have ids below n.
+        The index (docs/file-format.md). It is built where absent.
+    origin : str, optional
+        Where given arrays come from (a file), for the errors.
 
     Raises
     ------
     ValueError
         If two words are equal.
+
+    Notes
+    -----
+    Arrays mapped from a file are not looked through when the table is made; where one turns out to be
+    damaged, whoever meets the damage gets a `FormatError`.
     """
 
-    __slots__ = ("offsets", "slots", "text")
+    __slots__ = ("offsets", "origin", "slots", "text")
 
     def __init__(
         self,
         text: NDArray[np.uint8],
         offsets: NDArray[np.int64],
         slots: NDArray[np.int32] | None = None,
+        origin: str = "word table",
     ) -> None:
+        self.origin = origin
         self.text = text
         self.offsets = offsets
         if slots is None:
@@ -57,7 +67,18 @@ class WordTable(Sequence[str]):
 
     def word_bytes(self, i: int) -> bytes:
         """Return word `i` (0 <= i < n) as UTF-8 bytes."""
-        return self.text[self.offsets[i] : self.offsets[i + 1]].tobytes()
+        first, last = int(self.offsets[i]), int(self.offsets[i + 1])
+        if not 0 <= first <= last <= len(self.text):
+            raise FormatError(
+                f"{self.origin}: word {i} has impossible bounds, {first} to {last} of {len(self.text)}"
+            )
+        return self.text[first:last].tobytes()
+
+    def _decode(self, i: int, word: bytes) -> str:
+        try:
+            return word.decode()
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{self.origin}: word {i}, {word!r}, is not UTF-8: {error.reason}") from None
 
     @overload
     def __getitem__(self, i: int) -> str: ...
@@ -65,21 +86,39 @@ class WordTable(Sequence[str]):
     def __getitem__(self, i: slice) -> list[str]: ...
     def __getitem__(self, i: Any) -> str | list[str]:
         if isinstance(i, slice):
-            return [self.word_bytes(k).decode() for k in range(*i.indices(len(self)))]
+            ids = range(*i.indices(len(self)))
+            if ids.step < 0:
+                return list(self._words(ids[::-1]))[::-1]
+            return list(self._words(ids))
         at = i + len(self) if i < 0 else i
         if not 0 <= at < len(self):
             raise IndexError(f"word {i} of {len(self)}")
-        return self.word_bytes(at).decode()
+        return self._decode(at, self.word_bytes(at))
+
+    def _words(self, ids: range) -> Iterator[str]:
+        """Decode the words of ascending `ids`; bounds are checked before: no longer than text."""
+        if not ids:
+            return
+        bounds = self.offsets[ids[0] : ids[-1] + 2]
+        if bounds[0] < 0 or bounds[-1] > len(self.text) or np.any(bounds[1:] < bounds[:-1]):
+            raise FormatError(f"{self.origin}: the bounds of words {ids[0]} to {ids[-1]} are damaged")
+        raw, spans = self.text[bounds[0] : bounds[-1]].tobytes(), (bounds - bounds[0]).tolist()
+        for at in range(0, len(bounds) - 1, ids.step):
+            yield self._decode(ids[0] + at, raw[spans[at] : spans[at + 1]])
 
     def __iter__(self) -> Iterator[str]:
-        raw, bounds = self.text.tobytes(), self.offsets.tolist()
-        return (raw[a:b].decode() for a, b in zip(bounds, bounds[1:], strict=False))
+        return self._words(range(len(self)))
 
     def find(self, word: str | bytes) -> int:
         """Return the id of `word`, or -1."""
         if isinstance(word, str):
             word = word.encode("utf-8", "surrogatepass")
-        return int(_backend.words.find(self.text, self.offsets, self.slots, word))
+        found: int = _backend.words.find(self.text, self.offsets, self.slots, word)
+        if found < -1:
+            raise FormatError(
+                f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}"
+            )
+        return found
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str | bytes) and self.find(word) >= 0
@@ -95,6 +134,33 @@ class WordTable(Sequence[str]):
         return f"WordTable of {len(self):,} words"
 
 
+class KeyToIndex(Mapping[str, int]):
+    """Words and their places, as a mapping over a word table: nothing is copied."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: WordTable) -> None:
+        self._words = words
+
+    def __getitem__(self, key: str) -> int:
+        found = self._words.find(key) if isinstance(key, str) else -1
+        if found < 0:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._words
+
+    def __repr__(self) -> str:
+        return f"KeyToIndex of {len(self):,} words"
+
+
 def index_size(n_words: int) -> int:
-    """Return the number of slots in the index of `n_words` words: the least power of two of at least twice as many."""
+    """Return the number of slots in an index: the least power of two of at least twice as many."""
     return max(2, 1 << (2 * n_words - 1).bit_length()) if n_words else 2

@@ -1,6 +1,7 @@
 """Index over a word table: build it, and find words in it. Layout: words.pxd."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp
 from fastvec._core.words cimport fv_find_word, fv_word_hash
 
 
@@ -31,10 +32,31 @@ def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, 
 
 
 def find(const uint8_t[::1] text, const int64_t[::1] offsets, const int32_t[:, ::1] slots, bytes word):
-    """Return the id of `word`, or -1. The arrays are trusted: ids below ``len(offsets) - 1``, offsets inside `text`."""
-    cdef const uint8_t *w = word
-    return fv_find_word(&slots[0, 0], slots.shape[0] - 1, &text[0] if text.shape[0] else NULL, &offsets[0],
-                        w, len(word))
+    """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other.
+
+    The arrays may come from a hostile file: whatever they hold, nothing outside of them is read.
+    """
+    cdef:
+        const uint8_t *w = word
+        int64_t length = len(word), n = offsets.shape[0] - 1, size = slots.shape[0], first, last, _probe
+        uint64_t hash = fv_word_hash(w, length), mask = <uint64_t>size - 1, at = hash & mask
+        int32_t tag = <int32_t><uint32_t>(hash >> 32), i
+    if size == 0 or size & (size - 1) or slots.shape[1] != 2:
+        return -2
+    for _probe in range(size):
+        i = slots[at, 1]
+        if i < 0:
+            return -1
+        if slots[at, 0] == tag:
+            if i >= n:
+                return -2
+            first, last = offsets[i], offsets[i + 1]
+            if not 0 <= first <= last <= text.shape[0]:
+                return -2
+            if last - first == length and (length == 0 or memcmp(&text[first], w, <size_t>length) == 0):
+                return i
+        at = (at + 1) & mask
+    return -1
 
 
 def word_hash(bytes word):

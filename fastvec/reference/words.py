@@ -37,12 +37,17 @@ def build_index(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDAr
 
 
 def find(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32], word: bytes) -> int:
-    """Return the id of `word`, or -1."""
+    """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
     h, size = word_hash(word), len(slots)
+    if size == 0 or size & (size - 1) or slots.shape[1] != 2:
+        return -2
     for probe in range(size):
         tag, i = slots[(h + probe) & (size - 1)].tolist()
         if i < 0:
             return -1
-        if tag & 0xFFFFFFFF == h >> 32 and text[offsets[i] : offsets[i + 1]].tobytes() == word:
-            return int(i)
+        if tag & 0xFFFFFFFF == h >> 32:
+            if i >= len(offsets) - 1 or not 0 <= offsets[i] <= offsets[i + 1] <= len(text):
+                return -2
+            if text[offsets[i] : offsets[i + 1]].tobytes() == word:
+                return int(i)
     return -1

@@ -1,0 +1,286 @@
+"""How good vectors are: word analogies, and correlation with human judgements of word similarity."""
+
+import math
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import search
+from fastvec.errors import FormatError
+from fastvec.formats import open_input
+
+if TYPE_CHECKING:
+    from fastvec.keyedvectors import KeyedVectors
+
+StrPath = str | os.PathLike[str]
+Question = tuple[str, str, str, str]
+
+CANDIDATES = 5
+"""Nearest words looked at for an answer that is no other spelling of a word of the question."""
+
+
+class Correlation(NamedTuple):
+    """A correlation coefficient, and how likely one at least as far from 0 is by chance (two-sided)."""
+
+    statistic: float
+    pvalue: float
+
+
+class _Vocabulary(NamedTuple):
+    """The words that an evaluation knows."""
+
+    names: list[str]
+    """Word of each row, in upper case where case does not count."""
+    rows: dict[str, int]
+    """Row of each name; the first, and most frequent, of several spellings."""
+
+
+def _vocabulary(kv: "KeyedVectors", limit: int | None, upper: bool) -> _Vocabulary:
+    names = [word.upper() for word in kv.words[:limit]] if upper else kv.words[:limit]
+    return _Vocabulary(names, {name: row for row, name in reversed(list(enumerate(names)))})
+
+
+# ---- Analogies
+
+
+def evaluate_word_analogies(
+    kv: "KeyedVectors",
+    analogies: StrPath,
+    restrict_vocab: int | None = 300000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+    similarity_function: str = "most_similar",
+) -> tuple[float, list[dict[str, Any]]]:
+    """Answer "a is to b as c is to what?" by 3CosAdd (Mikolov et al. 2013) and count the right answers.
+
+    Parameters
+    ----------
+    kv : KeyedVectors
+    analogies : str or path
+        Lines of four words, in sections that begin with ``: name``. Other lines are passed over.
+    restrict_vocab : int or None
+        Use the first words only; questions with others are left out.
+    case_insensitive : bool
+        Compare words in upper case; of several spellings the first word counts.
+    dummy4unknown : bool
+        Count questions with unknown words as wrong instead of leaving them out.
+    similarity_function : str
+        ``"most_similar"``.
+
+    Returns
+    -------
+    score : float
+        Share of right answers, 0.0 where there was no question to answer.
+    sections : list of dict
+        ``section`` (the name), ``correct`` and ``incorrect`` (lists of questions) of each section, and of
+        ``Total accuracy`` at the end.
+
+    Raises
+    ------
+    FormatError
+        A question before the first section, text that is not UTF-8, or no question at all.
+    """
+    if similarity_function != "most_similar":
+        raise ValueError(f"similarity_function={similarity_function!r}: only 'most_similar' is there")
+    vocabulary = _vocabulary(kv, restrict_vocab, case_insensitive)
+    read = list(_questions(analogies, case_insensitive))
+    asked = dict.fromkeys(question for _, question in read if question is not None)
+    if not asked:
+        raise FormatError(f"{os.fspath(analogies)}: no line of four words")
+    known = [question for question in asked if all(word in vocabulary.rows for word in question)]
+    right = dict(zip(known, _answer_rightly(kv, known, vocabulary), strict=True))
+    sections: list[dict[str, Any]] = []
+    for section, question in read:
+        if question is None:
+            sections.append({"section": section, "correct": [], "incorrect": []})
+        elif question in right:
+            sections[-1]["correct" if right[question] else "incorrect"].append(question)
+        elif dummy4unknown:
+            sections[-1]["incorrect"].append(question)
+    correct, incorrect = ([q for s in sections for q in s[kind]] for kind in ("correct", "incorrect"))
+    sections.append({"section": "Total accuracy", "correct": correct, "incorrect": incorrect})
+    return len(correct) / max(1, len(correct) + len(incorrect)), sections
+
+
+def _questions(path: StrPath, upper: bool) -> Iterator[tuple[str, Question | None]]:
+    """Yield (section, None) where a section starts and (section, question) for each line of four words."""
+    section = None
+    for number, line in _lines(path, "utf-8"):
+        if line.startswith(": "):
+            section = line.lstrip(": ").strip()
+            yield section, None
+            continue
+        if section is None:
+            raise FormatError(f"{os.fspath(path)}: line {number}: Missing section header, ': name'")
+        words = (line.upper() if upper else line).split()
+        if len(words) == 4:
+            yield section, (words[0], words[1], words[2], words[3])
+
+
+def _lines(path: StrPath, encoding: str) -> Iterator[tuple[int, str]]:
+    """Yield line number and text."""
+    with open_input(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield number, line.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise FormatError(f"{os.fspath(path)}: line {number} is not {encoding}: {error}") from None
+
+
+def _answer_rightly(kv: "KeyedVectors", questions: list[Question], vocabulary: _Vocabulary) -> list[bool]:
+    """Tell for each question (a, b, c, d) whether d is the word nearest to b - a + c, none of a, b, c."""
+    if not questions:
+        return []
+    rows = np.array([[vocabulary.rows[word] for word in question[:3]] for question in questions])
+    distinct, places = np.unique(rows, return_inverse=True)
+    norms = kv.norms[distinct, None]
+    unit = kv.vectors[distinct].astype(np.float32) / np.where(norms > 0, norms, 1)
+    a, b, c = unit[places.reshape(rows.shape)].transpose(1, 0, 2)
+    found, _ = search.top_k(kv.vectors, kv.norms, b - a + c, CANDIDATES, rows, 0, len(vocabulary.names))
+    right = []
+    for question, ids in zip(questions, found.tolist(), strict=True):
+        names = [vocabulary.names[i] for i in ids if i >= 0]
+        answer = next((name for name in names if name not in question[:3]), names[-1] if names else None)
+        right.append(answer == question[3])
+    return right
+
+
+# ---- Word pairs
+
+
+def evaluate_word_pairs(
+    kv: "KeyedVectors",
+    pairs: StrPath,
+    delimiter: str = "\t",
+    encoding: str = "utf8",
+    restrict_vocab: int | None = 300000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+) -> tuple[Correlation, Correlation, float]:
+    """Correlate the words' cosines with human judgements of their similarity.
+
+    Parameters
+    ----------
+    kv : KeyedVectors
+    pairs : str or path
+        Lines of word, word and number. Lines that begin with ``#`` and others are passed over.
+    delimiter, encoding : str
+    restrict_vocab : int or None
+        Use the first words only; pairs with others are left out.
+    case_insensitive : bool
+        Compare words in upper case; of several spellings the first word counts.
+    dummy4unknown : bool
+        Count pairs with unknown words as of similarity 0 instead of leaving them out.
+
+    Returns
+    -------
+    pearson, spearman : Correlation
+        (statistic, pvalue) each; NaN where one side is constant or fewer than two pairs are left.
+    oov_ratio : float
+        Percentage of pairs with unknown words.
+
+    Raises
+    ------
+    FormatError
+        No pair is left, or text that is not of the encoding.
+    """
+    vocabulary = _vocabulary(kv, restrict_vocab, case_insensitive)
+    judgements = list(_judgements(pairs, delimiter, encoding, case_insensitive))
+    human, rows = [], []
+    for a, b, value in judgements:
+        if a in vocabulary.rows and b in vocabulary.rows:
+            human.append(value)
+            rows.append((vocabulary.rows[a], vocabulary.rows[b]))
+    unknown = len(judgements) - len(human)
+    if dummy4unknown:
+        human += [value for a, b, value in judgements if a not in vocabulary.rows or b not in vocabulary.rows]
+    if not human:
+        raise FormatError(
+            f"{os.fspath(pairs)}: No valid similarity judgements found: no line of word, word and number, "
+            f"separated by {delimiter!r}, or their words are not known to {kv!r}"
+        )
+    model = np.concatenate([_cosines(kv, rows), np.zeros(len(human) - len(rows))])
+    return pearson(human, model), spearman(human, model), 100 * unknown / len(judgements)
+
+
+def _judgements(
+    path: StrPath, delimiter: str, encoding: str, upper: bool
+) -> Iterator[tuple[str, str, float]]:
+    """Yield word, word and human judgement of each line that holds them."""
+    for _, line in _lines(path, encoding):
+        fields = (line.upper() if upper else line).split(delimiter)
+        if line.startswith("#") or len(fields) != 3:
+            continue
+        try:
+            value = float(fields[2])
+        except ValueError:
+            continue
+        yield fields[0], fields[1], value
+
+
+def _cosines(kv: "KeyedVectors", rows: list[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return the cosine of each pair of rows, float64 (n,); 0 with a zero vector."""
+    pairs = kv.vectors[np.array(rows, np.int64).reshape(-1, 2)].astype(np.float64)
+    norms = np.linalg.norm(pairs, axis=2)
+    pairs /= np.where(norms > 0, norms, 1)[:, :, None]
+    cosines: NDArray[np.float64] = np.einsum("nd,nd->n", pairs[:, 0], pairs[:, 1])
+    return cosines
+
+
+# ---- Statistics
+
+
+def pearson(x: Any, y: Any) -> Correlation:
+    """Return Pearson's correlation of two samples of (n,); p-value: t-test of n - 2 degrees of freedom."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = x - x.mean(), y - y.mean()
+    length = math.sqrt(x @ x) * math.sqrt(y @ y)
+    if len(x) < 2 or not length > 0:
+        return Correlation(math.nan, math.nan)
+    r = max(-1.0, min(1.0, float(x @ y) / length))
+    # P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2); t^2 = r^2 df / (1 - r^2): the argument is 1 - r^2.
+    return Correlation(r, _incomplete_beta((len(x) - 2) / 2, 0.5, (1 - r) * (1 + r)) if len(x) > 2 else 1.0)
+
+
+def spearman(x: Any, y: Any) -> Correlation:
+    """Return Spearman's correlation, Pearson's of the ranks; equal numbers share the mean of their ranks."""
+    return pearson(_ranks(x), _ranks(y))
+
+
+def _ranks(x: Any) -> NDArray[np.float64]:
+    _, place, count = np.unique(np.asarray(x, np.float64), return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    ranks: NDArray[np.float64] = (last - (count - 1) / 2)[place]
+    return ranks
+
+
+def _incomplete_beta(a: float, b: float, x: float) -> float:
+    """Return the regularised incomplete beta function I(x; a, b), 0 <= x <= 1.
+
+    The continued fraction of DLMF 8.17.22, by Lentz's method; it converges fast for x < (a + 1) / (a + b +
+    2), and I(x; a, b) = 1 - I(1 - x; b, a) turns the rest into that.
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _incomplete_beta(b, a, 1 - x)
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
+    tiny = 1e-300
+    c, d, fraction = 1.0, 0.0, 1.0
+    for step in range(1, 10_000):
+        m = step // 2
+        if step % 2:
+            term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        else:
+            term = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d = 1 / (1 + term * d or tiny)
+        c = 1 + term / c or tiny
+        fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front / (a * fraction)

@@ -1,0 +1,98 @@
+"""Foreign formats: a module each, and this registry over them.
+
+A format's module has ``read(path, ...) -> (WordTable, vectors, counts or None)`` and
+``write(path, words, vectors, counts, ...)``; it knows nothing of `KeyedVectors`.
+"""
+
+import bz2
+import contextlib
+import gzip
+import importlib
+import io
+import lzma
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, cast
+
+from fastvec._atomic import atomic_writer
+from fastvec.errors import FormatError
+
+StrPath = str | os.PathLike[str]
+
+FORMATS = {"word2vec": "fastvec.formats.word2vec"}
+"""Name of each format and its module, which is imported when it is needed."""
+
+
+def get(name: str) -> ModuleType:
+    """Return the module of the format `name`.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"format {name!r} is not known; choose one of {', '.join(FORMATS)}")
+    return importlib.import_module(FORMATS[name])
+
+
+@contextlib.contextmanager
+def open_input(path: StrPath) -> Iterator[BinaryIO]:
+    """Open a file for reading; gzip, bzip2 and xz are recognised by content and decompressed.
+
+    Raises
+    ------
+    FormatError
+        In the block: the compressed data is damaged or ends early.
+    """
+    with Path(path).open("rb") as file:
+        stream = _decompressed(file)
+        try:
+            yield stream
+        except (EOFError, zlib.error, lzma.LZMAError) as error:
+            raise FormatError(
+                f"{os.fspath(path)}: the compressed data is cut short or damaged: {error}"
+            ) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise FormatError(f"{os.fspath(path)}: the compressed data is damaged: {error}") from error
+
+
+def _decompressed(file: io.BufferedReader) -> BinaryIO:
+    head = file.peek(6)
+    if head.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
+    if head.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.BZ2File(file))
+    if head.startswith(b"\xfd7zXZ\0"):
+        return cast(BinaryIO, lzma.LZMAFile(file))
+    return file
+
+
+def bytes_left(file: BinaryIO) -> int | None:
+    """Return how many bytes `file`, from `open_input`, still holds; None where that is not known yet."""
+    if isinstance(file, io.BufferedReader) and file.seekable():
+        return os.fstat(file.fileno()).st_size - file.tell()
+    return None
+
+
+@contextlib.contextmanager
+def open_output(path: StrPath, append: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2 or .xz compresses it."""
+    with Path(path).open("ab") if append else atomic_writer(path) as file, _compressed(file, path) as stream:
+        yield cast(BinaryIO, stream)
+
+
+def _compressed(file: BinaryIO, path: StrPath) -> contextlib.AbstractContextManager[Any]:
+    match Path(path).suffix:
+        case ".gz":
+            return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+        case ".bz2":
+            return bz2.BZ2File(file, "wb")
+        case ".xz":
+            return lzma.LZMAFile(file, "wb")
+    return contextlib.nullcontext(file)
