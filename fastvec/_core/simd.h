@@ -4,7 +4,8 @@
  * vf_fma(a,b,c) a * b + c
  * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
  * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
- * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands */
+ * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
+ * VF_UPDATE             output rows, old and new, that it holds in an update */
 #ifndef FASTVEC_SIMD_H
 #define FASTVEC_SIMD_H
 
@@ -19,7 +20,7 @@
 #if defined(__clang__)
 #define FV_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define FV_UNROLL _Pragma("GCC unroll 8")
+#define FV_UNROLL _Pragma("GCC unroll 16")
 #endif
 #endif
 
@@ -34,9 +35,8 @@
 
 #if defined(__AVX512F__)
 
-#define VF_UPDATE_8 1
 typedef __m512 vf;
-enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 8 };
+enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 12 };
 static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static FV_INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static FV_INLINE vf vf_set1(float a) { return _mm512_set1_ps(a); }
@@ -112,9 +112,8 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 #elif defined(__ARM_NEON) || defined(_M_ARM64)
 
 #include <arm_neon.h>
-#define VF_UPDATE_8 1
 typedef float32x4_t vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 8 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 12 };
 static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
 static FV_INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
 static FV_INLINE vf vf_set1(float a) { return vdupq_n_f32(a); }

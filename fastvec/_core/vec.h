@@ -11,8 +11,7 @@
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
  *             while the rows of X pass by; both products share the loads of G and X
  *
- * Where n <= VF_UPDATE, X is updated in place. Else X must stay old until its last column: the product is gathered in
- * `dx` and added at the end. The loads that the next block will wait for are issued between the products, where they
+ * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. The loads that the next block will wait for are issued between the products, where they
  * cost nothing. */
 #ifndef FASTVEC_VEC_H
 #define FASTVEC_VEC_H
@@ -66,22 +65,19 @@ static FV_INLINE void fv_score_rows(const int columns, int rows, float *const *x
 static FV_INLINE void fv_scores(const fv_block *b) {
     int i, j, columns, tiles = (b->n + VF_COLUMNS - 1) / VF_COLUMNS;
     for (j = 0; j < b->n; j += columns) {
-        columns = (b->n - j + tiles - 1) / tiles; /* even shares */
-        tiles--;
+        columns = (b->n - j + tiles - 1) / tiles--; /* even shares */
         for (i = 0; i < b->m; i += VF_ROWS) {
             float *const *x = b->x + i, *const *y = b->y + j;
             float *s = b->g + j * FV_MAX_ROWS + i;
             int rows = b->m - i;
             switch (columns) {
-            case 1: fv_score_rows(1, rows, x, y, b->width, s); break;
-            case 2: fv_score_rows(2, rows, x, y, b->width, s); break;
 #define FV_CASE(c) case c: fv_score_rows(c <= VF_COLUMNS ? c : 1, rows, x, y, b->width, s); break;
+            FV_CASE(1)
+            FV_CASE(2)
             FV_CASE(3)
             FV_CASE(4)
             FV_CASE(5)
             FV_CASE(6)
-            FV_CASE(7)
-            FV_CASE(8)
 #undef FV_CASE
             }
         }
@@ -101,67 +97,74 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
     }
 }
 
-/* Both products for `columns` rows of Y, the gradient of X added to the rows `dx`, which may be X itself. */
-static FV_INLINE void fv_update_tile(const int columns, const int in_place, const fv_block *b, int first) {
-    float *const *y = b->y + first;
-    const float *g0 = b->g + first * FV_MAX_ROWS;
+/* Both products for `columns` rows of Y from `j0` on. The gradient of X gathers in `dx` from the first tile to the
+ * last, which adds it to X. */
+static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const fv_block *b, int j0) {
+    float *const *y = b->y + j0, *const *ahead = b->ahead + j0;
+    const float *g0 = b->g + j0 * FV_MAX_ROWS;
     int64_t d;
     int i, j;
     for (d = 0; d < b->width; d += VF_WIDTH) {
         vf old[VF_UPDATE], now[VF_UPDATE];
         FV_UNROLL for (j = 0; j < columns; j++) {
             old[j] = now[j] = vf_load(y[j] + d);
-            FV_PREFETCH(b->ahead[first + j] + d);
+            FV_PREFETCH(ahead[j] + d);
         }
         for (i = 0; i < b->m; i++) {
-            float *to = in_place ? b->x[i] + d : b->dx + i * b->width + d;
-            vf x = vf_load(b->x[i] + d), dx = in_place ? x : vf_load(to);
+            float *gathered = b->dx + i * b->width + d;
+            vf x = vf_load(b->x[i] + d);
+            vf dx = last ? (first ? x : vf_add(x, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
             FV_UNROLL for (j = 0; j < columns; j++) {
                 vf g = vf_set1(g0[j * FV_MAX_ROWS + i]);
                 dx = vf_fma(g, old[j], dx);
                 now[j] = vf_fma(g, x, now[j]);
             }
-            vf_store(to, dx);
+            vf_store(last ? b->x[i] + d : gathered, dx);
         }
         FV_UNROLL for (j = 0; j < columns; j++) vf_store(y[j] + d, now[j]);
     }
 }
 
-static FV_INLINE void fv_update(const int in_place, const fv_block *b, int first, int columns) {
+static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const fv_block *b, int j0) {
     switch (columns) {
-    case 1: fv_update_tile(1, in_place, b, first); break;
-    case 2: fv_update_tile(2, in_place, b, first); break;
-    case 3: fv_update_tile(3, in_place, b, first); break;
-    case 4: fv_update_tile(4, in_place, b, first); break;
-    case 5: fv_update_tile(5, in_place, b, first); break;
-    case 6: fv_update_tile(6, in_place, b, first); break;
-#if VF_UPDATE_8
-    case 7: fv_update_tile(7, in_place, b, first); break;
-    default: fv_update_tile(8, in_place, b, first); break;
-#endif
+#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, b, j0); break;
+        FV_CASE(1)
+        FV_CASE(2)
+        FV_CASE(3)
+        FV_CASE(4)
+        FV_CASE(5)
+        FV_CASE(6)
+        FV_CASE(7)
+        FV_CASE(8)
+        FV_CASE(9)
+        FV_CASE(10)
+        FV_CASE(11)
+        FV_CASE(12)
+#undef FV_CASE
     }
 }
 
-static void fv_update_through_scratch(const fv_block *b) {
-    int j, i, columns;
-    int64_t d;
-    memset(b->dx, 0, sizeof(float) * (size_t)(b->m * b->width));
-    for (j = 0; j < b->n; j += columns) {
-        columns = b->n - j < VF_UPDATE ? b->n - j : VF_UPDATE;
-        fv_update(0, b, j, columns);
+static FV_INLINE void fv_update(const fv_block *b) {
+    int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
+    if (tiles == 1) {
+        fv_update_columns(b->n, 1, 1, b, 0);
+        return;
     }
-    for (i = 0; i < b->m; i++)
-        for (d = 0; d < b->width; d += VF_WIDTH)
-            vf_store(b->x[i] + d, vf_add(vf_load(b->x[i] + d), vf_load(b->dx + i * b->width + d)));
+    for (j = tile = 0; tile < tiles; j += columns, tile++) {
+        columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
+        if (tile == 0)
+            fv_update_columns(columns, 1, 0, b, j);
+        else if (tile < tiles - 1)
+            fv_update_columns(columns, 0, 0, b, j);
+        else
+            fv_update_columns(columns, 0, 1, b, j);
+    }
 }
 
 static void fv_block_step(const fv_block *b) {
     fv_scores(b);
     fv_gradient(b);
-    if (b->n <= VF_UPDATE)
-        fv_update(1, b, 0, b->n);
-    else
-        fv_update_through_scratch(b);
+    fv_update(b);
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */

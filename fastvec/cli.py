@@ -1,0 +1,273 @@
+"""The command line: ``fastvec train | similar | analogy | eval | info | demo``.
+
+Exit codes: 0 done; 1 a file, a text or a value was wrong (one line on standard error says what); 2 wrong usage;
+130 interrupted by Ctrl-C (training saves what it has learned first).
+"""
+
+import contextlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fastvec._version import __version__
+from fastvec.config import TrainConfig
+from fastvec.keyedvectors import KeyedVectors
+from fastvec.word2vec import Word2Vec
+
+INTERRUPTED = 130
+_F = TypeVar("_F", bound=Callable[..., Any])
+_DEFAULT = TrainConfig()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        return cli.main(arguments, prog_name="fastvec", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fastvec: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        click.echo("fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True)
+        return 1
+    except (ValueError, TypeError, ArithmeticError, OSError, KeyError, ImportError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        click.echo(f"fastvec: {text}", err=True)
+        return 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fastvec")
+def cli() -> None:
+    """Train word vectors, store them, ask them.
+
+    \b
+    fastvec demo                                 see it work, on text this Python brings along
+    fastvec train corpus.txt -o words.fvec       train on your own text
+    fastvec similar words.fvec horse             ask
+    """
+
+
+def training_options(command: _F) -> _F:
+    """Give a command the options of training."""
+    options = [
+        click.option("-d", "--vector-size", default=_DEFAULT.vector_size, help="Dimensions of a vector."),
+        click.option("-w", "--window", default=_DEFAULT.window, help="Greatest distance of a context word."),
+        click.option("-n", "--negative", default=_DEFAULT.negative, help="Noise words a centre."),
+        click.option("-e", "--epochs", default=_DEFAULT.epochs, help="Passes over the text."),
+        click.option("-t", "--workers", type=int, help="Threads.  [default: all cores]"),
+        click.option("--min-count", default=5, help="Leave out words that occur less often."),
+        click.option("--max-final-vocab", type=int, help="Keep at most so many words."),
+        click.option("--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."),
+        click.option("--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."),
+        click.option("--alpha", default=_DEFAULT.alpha, help="Learning rate at the start."),
+        click.option("--min-alpha", default=_DEFAULT.min_alpha, help="Learning rate at the end."),
+        click.option("--seed", default=_DEFAULT.seed, help="Of the random numbers."),
+        click.option(
+            "--errors",
+            type=click.Choice(["strict", "replace", "ignore"]),
+            default="strict",
+            help="What to do with bytes that are not UTF-8.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No progress bar."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) -> tuple[Word2Vec, int]:
+    """Train, save to `output`; return the model and the exit code."""
+    checked_output(output)
+    with plain_warnings():
+        model = Word2Vec(**options, progress=not quiet)
+    if model.vocab is None:
+        raise ValueError("interrupted before training began; nothing was saved")
+    (model.wv if vectors_only else model).save(output)
+    return model, INTERRUPTED if model.interrupted else 0
+
+
+def checked_output(output: Path) -> None:
+    """Find out before the work, and not after it, whether `output` can be written."""
+    folder = output.parent
+    if output.is_dir():
+        raise OSError(f"{output}: is a directory; name a file in it, as -o {output / 'words.fvec'}")
+    if not folder.is_dir():
+        raise OSError(f"{output}: there is no directory {folder}; create it, or choose another place with -o")
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{output}: {folder} cannot be written to; choose another place with -o")
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print warnings as one line each."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"fastvec: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def summary(model: Word2Vec) -> str:
+    """Return the line that a training ends with."""
+    assert model.vocab is not None
+    words = int(model.vocab.counts.sum()) * model.config.epochs
+    speed = model.trained_words / max(model.total_train_time, 1e-9)
+    return (
+        f"{len(model.wv):,} words x {model.vector_size}; trained on {model.trained_words:,} of {words:,} words "
+        f"in {model.total_train_time:.1f} s ({speed / 1e6:.2f} million words/s)"
+    )
+
+
+@cli.command(epilog="Example: fastvec train corpus.txt -o words.fvec --vector-size 200 --epochs 10")
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write.")
+@click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
+@training_options
+def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
+    """Train word vectors on CORPUS: a text file with a sentence a line, or a directory of such files.
+
+    Words are what stands between blanks: lower-case the text and split off the punctuation before, if you
+    want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130.
+    """
+    model, code = learn(output, vectors_only=not full, corpus_file=corpus, **options)
+    click.echo(f"{summary(model)}\nsaved {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    return code
+
+
+def load(path: Path) -> KeyedVectors:
+    """Open `path`; a .fvec file, or vectors in word2vec's formats by their suffix."""
+    if not path.exists():
+        raise OSError(f"{path}: no such file")
+    if path.suffix in (".bin", ".txt", ".vec"):
+        return KeyedVectors.load_word2vec_format(path, binary=path.suffix == ".bin")
+    return KeyedVectors.load(path)
+
+
+def print_neighbours(found: Sequence[tuple[str, float]]) -> None:
+    """Print words and their cosine similarities."""
+    width = max((len(word) for word, _ in found), default=0)
+    for word, score in found:
+        click.echo(f"  {word:<{width}}  {score:.4f}")
+
+
+vectors_argument = click.argument("vectors", type=click.Path(path_type=Path))
+topn_option = click.option("-k", "--topn", default=10, type=click.IntRange(1), help="How many words to show.")
+
+
+@cli.command(epilog="Example: fastvec similar words.fvec horse canyon -k 5")
+@vectors_argument
+@click.argument("words", nargs=-1, required=True)
+@topn_option
+def similar(vectors: Path, words: tuple[str, ...], topn: int) -> None:
+    """Show the words of VECTORS that are most similar to each of WORDS, with their cosines."""
+    kv = load(vectors)
+    for word in words:
+        click.echo(word)
+        print_neighbours(kv.most_similar(word, topn=topn))
+
+
+@cli.command(epilog="Example: fastvec analogy words.fvec france paris italy   (paris - france + italy)")
+@vectors_argument
+@click.argument("a")
+@click.argument("b")
+@click.argument("c")
+@topn_option
+def analogy(vectors: Path, a: str, b: str, c: str, topn: int) -> None:
+    """Show what is to C as B is to A."""
+    kv = load(vectors)
+    click.echo(f"{a} is to {b} as {c} is to")
+    print_neighbours(kv.most_similar(positive=[b, c], negative=[a], topn=topn))
+
+
+@cli.command("eval", epilog="Example: fastvec eval words.fvec --analogies questions-words.txt --pairs wordsim353.tsv")
+@vectors_argument
+@click.option("--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line.")
+@click.option("--pairs", type=click.Path(path_type=Path), multiple=True, help="Two words and a score a line.")
+@click.option("--restrict-vocab", default=300_000, type=click.IntRange(1), help="Use the most frequent words only.")
+def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], restrict_vocab: int) -> None:
+    """Measure VECTORS on analogies and on human judgements of similarity."""
+    if not analogies and not pairs:
+        raise click.UsageError("nothing to measure: give --analogies FILE or --pairs FILE")
+    kv = load(vectors)
+    for path in analogies:
+        score, sections = kv.evaluate_word_analogies(path, restrict_vocab=restrict_vocab)
+        total = sections[-1]
+        asked = len(total["correct"]) + len(total["incorrect"])
+        click.echo(f"{path}: {score:.4f} right, of {asked:,} questions with known words")
+    for path in pairs:
+        pearson, spearman, unknown = kv.evaluate_word_pairs(path, restrict_vocab=restrict_vocab)
+        click.echo(
+            f"{path}: Spearman {spearman[0]:.4f}, Pearson {pearson[0]:.4f}; {unknown:.1f} % of the pairs left out"
+        )
+
+
+@cli.command(epilog="Example: fastvec info words.fvec")
+@click.argument("vectors", type=click.Path(path_type=Path), required=False)
+def info(vectors: Path | None) -> None:
+    """Show what VECTORS holds and how it was made; without VECTORS, what this installation can do."""
+    if vectors is None:
+        from fastvec import _backend
+
+        click.echo(f"fastvec {__version__}, Python {sys.version.split()[0]}")
+        click.echo(f"backend: {_backend.name}, of {', '.join(_backend.available())}")
+        return
+    kv = load(vectors)
+    click.echo(f"{vectors}: {len(kv):,} words x {kv.vector_size}, {kv.vectors.dtype}")
+    click.echo(f"size: {vectors.stat().st_size / 1e6:.1f} MB")
+    if len(kv):
+        click.echo(f"first words: {' '.join(kv.index_to_key[:8])}")
+    for key, value in kv.metadata.items():
+        with contextlib.suppress(ValueError):
+            value = ", ".join(f"{k}={v}" for k, v in json.loads(value).items()) if value[:1] == "{" else value
+        click.echo(f"{key}: {value}")
+
+
+@cli.command(epilog="Example: fastvec demo --corpus my-notes.txt")
+@click.option("--corpus", type=click.Path(path_type=Path), help="Your own text, in place of the documentation.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("fastvec-demo.fvec"), show_default=True)
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
+    """Train in a few seconds on the English that every Python brings along: its documentation.
+
+    Gathers the docstrings of the standard library and of the installed packages, trains on them, and shows
+    what the words of a programmer have come to mean. Nothing is downloaded.
+    """
+    from fastvec import demo as show
+
+    checked_output(output)
+    if corpus is None:
+        sentences = show.python_documentation()
+        click.echo(f"gathered {sum(map(len, sentences)):,} words of Python's documentation")
+        options: dict[str, Any] = {"sentences": sentences, **show.OPTIONS}
+    else:
+        options = {"corpus_file": corpus, **show.OPTIONS, **show.own_text_options(corpus)}
+    model, code = learn(output, quiet, **options)
+    click.echo(summary(model))
+    words = show.words_to_show(model.wv, show.PROGRAMMERS_WORDS if corpus is None else ())
+    for word in words:
+        click.echo(f"{word:>12}: {', '.join(near for near, _ in model.wv.most_similar(word, topn=6))}")
+    click.echo(f"\nsaved {output}; next:")
+    for line in show.next_commands(output, words):
+        click.echo(f"  {line}")
+    return code

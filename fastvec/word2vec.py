@@ -1,0 +1,321 @@
+"""Word2Vec: the class that people construct. Text in, `wv` out."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import store
+from fastvec._version import __version__
+from fastvec.config import TrainConfig
+from fastvec.corpus import EncodedCorpus, count_and_encode
+from fastvec.keyedvectors import KeyedVectors
+from fastvec.progress import Reporter, reporter
+from fastvec.train import Matrix, Outcome, allocate_rows, initial_input, train
+from fastvec.vocab import Vocab
+
+Errors = Literal["strict", "replace", "ignore"]
+ProgressOption = bool | Callable[[Any], None] | None
+PathOrName = str | os.PathLike[str]
+
+
+class Word2Vec:
+    """A word2vec model: skip-gram with negative sampling.
+
+    With a corpus, the model is built and trained at once; without, call `build_vocab` and `train`. Names, meanings and
+    defaults of the parameters are gensim's, except `sg` (this version has no CBOW) and `workers` (all cores).
+
+    Parameters
+    ----------
+    sentences : iterable of lists of str, optional
+        Read once, before training starts; a generator will do.
+    corpus_file : str or PathLike, optional
+        A text file with a sentence a line, or a directory of such files; plain, .gz, .bz2, .xz or .zst.
+    vector_size, alpha, window, sample, seed, workers, min_alpha, negative, ns_exponent, epochs, shrink_windows
+        See `TrainConfig`.
+    min_count : int
+        Words that occur less often are left out.
+    max_vocab_size : int, optional
+        Bound on the different words held in memory while counting; the rarest are forgotten.
+    max_final_vocab : int, optional
+        Keep at most so many words, the most frequent.
+    trim_rule : callable, optional
+        ``trim_rule(word, count, min_count)`` returns 0 (default), 1 (discard) or 2 (keep).
+    sg, hs : int
+        1 and 0: other models are not there yet.
+    errors : {"strict", "replace", "ignore"}
+        What to do with bytes of a file that are not UTF-8.
+    progress : bool or callable, optional
+        Show a progress bar on standard error; or call with a `fastvec.train.Progress` as training goes on.
+
+    Attributes
+    ----------
+    wv : KeyedVectors
+        The word vectors.
+    vocab : Vocab
+    config : TrainConfig
+    interrupted : bool
+        Whether Ctrl-C ended the last training early; the model holds what it had learned.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is empty, holds no word often enough, or is not UTF-8.
+    TrainingError
+        If the vectors overflow.
+    ValueError, TypeError
+        For a parameter out of its range.
+
+    References
+    ----------
+    Mikolov, Chen, Corrado, Dean, "Efficient Estimation of Word Representations in Vector Space", 2013;
+    Mikolov, Sutskever, Chen, Corrado, Dean, "Distributed Representations of Words and Phrases and their
+    Compositionality", 2013.
+    """
+
+    def __init__(
+        self,
+        sentences: Iterable[list[str]] | None = None,
+        corpus_file: PathOrName | None = None,
+        vector_size: int = 100,
+        alpha: float = 0.025,
+        window: int = 5,
+        min_count: int = 5,
+        max_vocab_size: int | None = None,
+        sample: float = 1e-3,
+        seed: int = 1,
+        workers: int | None = None,
+        min_alpha: float = 1e-4,
+        sg: int = 1,
+        hs: int = 0,
+        negative: int = 5,
+        ns_exponent: float = 0.75,
+        *,
+        epochs: int = 5,
+        trim_rule: Callable[[str, int, int], int] | None = None,
+        max_final_vocab: int | None = None,
+        shrink_windows: bool = True,
+        errors: Errors = "strict",
+        progress: ProgressOption = None,
+    ) -> None:
+        if sg != 1 or hs != 0:
+            raise ValueError(f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet")
+        self.config = TrainConfig(
+            vector_size=vector_size,
+            window=window,
+            shrink_windows=shrink_windows,
+            sample=sample,
+            negative=negative,
+            ns_exponent=ns_exponent,
+            alpha=alpha,
+            min_alpha=min_alpha,
+            epochs=epochs,
+            workers=workers,
+            seed=seed,
+        )
+        self._vocab_options: dict[str, Any] = {
+            "min_count": min_count,
+            "max_vocab_size": max_vocab_size,
+            "max_final_vocab": max_final_vocab,
+            "trim_rule": trim_rule,
+        }
+        self._errors: Errors = errors
+        self.interrupted = False
+        self.total_train_time = 0.0
+        self.trained_words = 0
+        self.vocab: Vocab | None = None
+        self.wv = KeyedVectors(self.config.vector_size)
+        if sentences is not None or corpus_file is not None:
+            self._build_and_train(_source(sentences, corpus_file), progress)
+
+    def __repr__(self) -> str:
+        return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.config.vector_size}, alpha={self.config.alpha}>"
+
+    @property
+    def vector_size(self) -> int:
+        """Dimensions of a vector."""
+        return self.config.vector_size
+
+    @property
+    def syn1neg(self) -> NDArray[np.float32]:
+        """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
+        return self._output_rows[:, : self.config.vector_size]
+
+    # ---- Training
+
+    def _build_and_train(self, source: Any, progress: ProgressOption) -> None:
+        with reporter(progress) as report:
+            vocab, corpus = count_and_encode(
+                source,
+                workers=self.config.workers,
+                errors=self._errors,
+                progress=report.reading,
+                **self._vocab_options,
+            )
+            self._set_vocab(vocab)
+            with corpus:
+                self._run(corpus, self.config, report)
+
+    def build_vocab(
+        self,
+        corpus_iterable: Iterable[list[str]] | None = None,
+        corpus_file: PathOrName | None = None,
+        *,
+        progress: ProgressOption = None,
+    ) -> None:
+        """Count the words of a corpus, and start the vectors anew, at random.
+
+        Parameters and errors are those of the class.
+        """
+        source = _source(corpus_iterable, corpus_file)
+        with reporter(progress) as report:
+            self._set_vocab(
+                Vocab.from_source(
+                    source,
+                    workers=self.config.workers,
+                    errors=self._errors,
+                    progress=report.reading,
+                    **self._vocab_options,
+                )
+            )
+
+    def build_vocab_from_freq(
+        self, word_freq: Mapping[str, int], *, corpus_count: int | None = None, min_count: int | None = None
+    ) -> None:
+        """Take the words from a mapping of words to counts, and start the vectors anew, at random."""
+        options = {k: v for k, v in self._vocab_options.items() if k != "max_vocab_size"}
+        if min_count is not None:
+            options["min_count"] = min_count
+        vocab = Vocab.from_counts(word_freq, **options)
+        self._set_vocab(dataclasses.replace(vocab, corpus_sentences=corpus_count or vocab.corpus_sentences))
+
+    def train(
+        self,
+        corpus_iterable: Iterable[list[str]] | None = None,
+        corpus_file: PathOrName | None = None,
+        *,
+        total_examples: int | None = None,
+        total_words: int | None = None,
+        epochs: int | None = None,
+        start_alpha: float | None = None,
+        end_alpha: float | None = None,
+        progress: ProgressOption = None,
+    ) -> tuple[int, int]:
+        """Train on a corpus, whose words outside the vocabulary are passed over.
+
+        Parameters
+        ----------
+        corpus_iterable, corpus_file, progress
+            As `sentences`, `corpus_file` and `progress` of the class.
+        total_examples, total_words
+            Accepted for gensim's sake: the corpus is counted as it is read.
+        epochs, start_alpha, end_alpha
+            In place of the model's `epochs`, `alpha` and `min_alpha`.
+
+        Returns
+        -------
+        (int, int)
+            Words trained on, those passed over by subsampling included; and tokens of the corpus, times the epochs.
+        """
+        if self.vocab is None:
+            raise RuntimeError("the vocabulary comes first: call build_vocab, or give the corpus to the constructor")
+        changes = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
+        config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v is not None})
+        source = _source(corpus_iterable, corpus_file)
+        with (
+            reporter(progress) as report,
+            EncodedCorpus.from_source(
+                source, self.vocab, workers=config.workers, errors=self._errors, progress=report.reading
+            ) as corpus,
+        ):
+            outcome = self._run(corpus, config, report)
+            return outcome.words, corpus.corpus_words * config.epochs
+
+    def _set_vocab(self, vocab: Vocab) -> None:
+        c = self.config
+        self.vocab = vocab
+        self._set_rows(
+            initial_input(len(vocab), c.vector_size, c.seed), allocate_rows(len(vocab), c.vector_size), vocab
+        )
+
+    def _set_rows(self, input_rows: Matrix, output_rows: Matrix, vocab: Vocab) -> None:
+        self._input_rows, self._output_rows = input_rows, output_rows
+        vectors = input_rows[:, : self.config.vector_size]
+        self.wv = KeyedVectors._from_parts(vocab.words, vectors, vocab.counts, self._metadata())
+
+    def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
+        assert self.vocab is not None
+        outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+        self.interrupted = outcome.interrupted
+        self.total_train_time += outcome.seconds
+        self.trained_words += outcome.words
+        self.wv.fill_norms(force=True)
+        return outcome
+
+    # ---- Files
+
+    def _metadata(self) -> dict[str, str]:
+        config = dataclasses.asdict(self.config)
+        del config["workers"]
+        return {"fastvec": __version__, "model": "skip-gram, negative sampling", "parameters": json.dumps(config)}
+
+    def save(self, fname: PathOrName) -> None:
+        """Write the whole model to a .fvec file, atomically: `load` goes on where it stopped.
+
+        The file opens with `KeyedVectors.load` too. ``model.wv.save`` writes the word vectors alone, half the size.
+        """
+        if self.vocab is None:
+            raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
+        v = self.vocab
+        totals = {"corpus_words": str(v.corpus_words), "corpus_sentences": str(v.corpus_sentences)}
+        store.save_vectors(
+            fname, v.words, self.wv.vectors, v.counts, {**self._metadata(), **totals}, output_vectors=self.syn1neg
+        )
+
+    @classmethod
+    def load(cls, fname: PathOrName) -> "Word2Vec":
+        """Read a model that `save` has written.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`).
+        """
+        held = store.open_vectors(fname)
+        if held.output_vectors is None or held.counts is None:
+            raise store.FormatError(
+                f"{os.fspath(fname)}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
+            )
+        try:
+            parameters = json.loads(held.metadata["parameters"])
+            totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
+            model = cls(**parameters)
+        except (KeyError, TypeError, ValueError) as error:
+            raise store.FormatError(f"{os.fspath(fname)}: the model's parameters are damaged: {error!r}") from error
+        if held.vectors.shape != held.output_vectors.shape or held.vectors.shape[1] != model.vector_size:
+            raise store.FormatError(f"{os.fspath(fname)}: vectors of {held.vectors.shape[1]} numbers do not fit")
+        n = len(held.words)
+        rows = [allocate_rows(n, model.vector_size) for _ in range(2)]
+        for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):
+            mine[:, : model.vector_size] = theirs
+        model.vocab = Vocab(held.words, held.counts, *totals)
+        model._set_rows(rows[0], rows[1], model.vocab)
+        return model
+
+
+def _source(sentences: Any, corpus_file: PathOrName | None) -> Any:
+    """Return the one corpus that was given."""
+    if (sentences is None) == (corpus_file is None):
+        raise TypeError("give either sentences (an iterable of lists of words) or corpus_file (a path), and not both")
+    if corpus_file is not None:
+        if not isinstance(corpus_file, str | os.PathLike):
+            raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
+        return Path(corpus_file)
+    if isinstance(sentences, str | bytes | os.PathLike):
+        raise TypeError(f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}")
+    return sentences

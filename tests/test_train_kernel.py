@@ -1,0 +1,329 @@
+"""The training kernels, every variant against the reference twin, and the twin against calculus."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastvec import _backend
+from fastvec.reference import train as reference
+
+COMPILED = [b for b in _backend.available() if b != "reference"]
+ALL = pytest.mark.parametrize("backend", _backend.available())
+EVERY_COMPILED = pytest.mark.parametrize("backend", COMPILED)
+NEVER, ALWAYS = 0, 2**32 - 1
+
+
+def rows(n, size, rng, dtype=np.float32):
+    """Random rows, zero beyond `size`."""
+    stride = -(-size // 16) * 16
+    out = np.zeros((n, stride), dtype)
+    out[:, :size] = rng.normal(0, 0.4, (n, size))
+    return out
+
+
+def uniform_noise(n):
+    """The alias table of equally likely words."""
+    return np.stack([np.full(n, ALWAYS, np.uint32), np.arange(n, dtype=np.uint32)], axis=1)
+
+
+class Case:
+    """A corpus, a model and their parameters, drawn from a seed."""
+
+    def __init__(self, seed, n_words=40, n_tokens=60, size=20, window=5, negative=5, shrink=True, sample=0.8):
+        rng = np.random.default_rng(seed)
+        self.tokens = rng.integers(0, n_words, n_tokens, dtype=np.int32)
+        self.tokens[rng.random(n_tokens) < 0.1] = -1
+        self.keep = np.where(rng.random(n_words) < 0.5, ALWAYS, int(sample * 2**32)).astype(np.uint32)
+        self.noise = uniform_noise(n_words)
+        self.noise[:, 0] = rng.integers(0, 2**32, n_words)
+        self.noise[:, 1] = rng.integers(0, n_words, n_words)
+        self.input, self.output = rows(n_words, size, rng), rows(n_words, size, rng)
+        self.options = dict(window=window, negative=negative, shrink_windows=shrink, seed=seed)
+        self.stop = np.zeros(1, np.uint8)
+
+    def worker(self, backend, x, y):
+        return _backend.load(backend, "train").Worker(
+            x, y, self.tokens, self.keep, self.noise, stop=self.stop, **self.options
+        )
+
+    def run(self, backend, spans=None, dtype=np.float32, epoch=1, alpha=0.05):
+        """The matrices after training, on copies."""
+        x, y = self.input.astype(dtype), self.output.astype(dtype)
+        worker = self.worker(backend, x, y)
+        for start, stop in spans or [(0, len(self.tokens))]:
+            assert worker.train(start, stop, epoch, alpha, alpha / 1e4) == stop
+        return x, y
+
+
+def assert_near(got, expected):
+    for g, e in zip(got, expected, strict=True):
+        np.testing.assert_allclose(g, e, rtol=2e-4, atol=2e-5)
+
+
+cases = st.builds(
+    Case,
+    seed=st.integers(0, 2**32 - 1),
+    n_words=st.sampled_from([1, 2, 5, 40, 200]),
+    n_tokens=st.integers(1, 80),
+    size=st.sampled_from([1, 15, 16, 40, 100]),
+    window=st.sampled_from([1, 2, 5, 9, 30]),
+    negative=st.sampled_from([1, 2, 5, 6, 9, 20, 60]),
+    shrink=st.booleans(),
+    sample=st.sampled_from([0.05, 0.6, 1.0]),
+)
+
+
+@EVERY_COMPILED
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+def test_compiled_kernels_compute_what_the_twin_computes(backend, case):
+    before = case.input.copy()
+    got, expected = case.run(backend), case.run("reference", dtype=np.float64)
+    assert_near(got, expected)
+    size = before.any(axis=0).sum()
+    assert not got[0][:, size:].any() and not got[1][:, size:].any(), "the padding stays zero"
+
+
+@EVERY_COMPILED
+def test_the_reader_streams_a_corpus_longer_than_its_buffer(backend):
+    """One sentence of many buffers: nothing is lost, cut or repeated at their seams."""
+    case = Case(5, n_words=300, n_tokens=5000, size=16, window=7, negative=2)
+    case.tokens[case.tokens < 0] = 3
+    assert_near(case.run(backend), case.run("reference", dtype=np.float64))
+
+
+@ALL
+def test_spans_that_end_with_sentences_change_nothing(backend):
+    case = Case(7, n_tokens=200, size=16)
+    ends = np.flatnonzero(case.tokens < 0) + 1
+    bounds = [0, *ends.tolist(), 200]
+    whole, parts = case.run(backend), case.run(backend, list(zip(bounds, bounds[1:], strict=False)))
+    assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
+
+
+@ALL
+def test_windows_reach_beyond_a_span(backend):
+    """Two words of one sentence in two spans are still each other's context."""
+    case = Case(1, n_words=2, size=16, negative=1, shrink=False)
+    case.tokens = np.array([0, 1, -1], np.int32)
+    case.keep[:] = ALWAYS
+    for span in ((0, 1), (1, 3)):
+        x, _ = case.run(backend, [span])
+        context = 1 - span[0]
+        assert (x[context] != case.input[context]).any()
+        assert (x[1 - context] == case.input[1 - context]).all()
+
+
+@ALL
+def test_sentences_are_not_crossed(backend):
+    case = Case(1, n_words=2, size=16)
+    case.tokens = np.array([-1, 0, -1, -1, 1, -1, 0], np.int32)
+    x, y = case.run(backend)
+    assert np.array_equal(x, case.input) and np.array_equal(y, case.output)
+
+
+@ALL
+def test_words_that_are_never_kept_leave_their_places_to_others(backend):
+    case = Case(3, n_words=3, size=16, window=1, negative=1, shrink=False)
+    case.tokens = np.array([0, 2, 2, 2, 1, -1], np.int32)
+    case.keep[:] = ALWAYS, ALWAYS, NEVER
+    x, _ = case.run(backend)
+    assert (x[:2] != case.input[:2]).any(axis=1).all() and np.array_equal(x[2], case.input[2])
+
+
+@ALL
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(backend):
+    case, same, other = Case(11), Case(11), Case(11)
+    other.options["seed"] = 12
+    first = case.run(backend)
+    assert all(np.array_equal(a, b) for a, b in zip(first, same.run(backend), strict=True))
+    assert not np.array_equal(first[0], other.run(backend)[0])
+    assert not np.array_equal(first[0], case.run(backend, epoch=2)[0])
+
+
+@EVERY_COMPILED
+def test_own_copies_of_hot_rows_and_their_merge(backend):
+    case = Case(13, n_words=30, size=24)
+    scales = np.linspace(0.5, 1, 7).astype(np.float32), np.linspace(1, 0.5, 11).astype(np.float32)
+    results = []
+    for name, dtype in ((backend, np.float32), ("reference", np.float64)):
+        x, y = case.input.astype(dtype), case.output.astype(dtype)
+        worker = case.worker(name, x, y)
+        worker.keep_hot_rows(*scales)
+        for epoch in range(2):
+            worker.train(0, 30, epoch, 0.05, 0)
+            x[2] += 1  # another thread's merge in between
+            worker.merge()
+        results.append((x, y))
+    assert_near(*results)
+    assert not np.array_equal(results[0][0], case.run(backend)[0])
+
+
+def test_with_scale_one_a_merge_gives_the_shared_rows_all_that_was_learned():
+    case = Case(17, n_words=30, size=24)
+    backend = _backend.available()[-1]
+    x, y = case.input.copy(), case.output.copy()
+    worker = case.worker(backend, x, y)
+    worker.keep_hot_rows(np.ones(30, np.float32), np.ones(30, np.float32))
+    worker.train(0, len(case.tokens), 1, 0.05, 0.05 / 1e4)
+    assert np.array_equal(x, case.input)
+    worker.merge()
+    assert_near((x, y), case.run(backend))
+
+
+@ALL
+def test_told_to_stop_it_stops_and_says_where(backend):
+    case = Case(19)
+    case.stop[0] = 1
+    x = case.input.copy()
+    assert case.worker(backend, x, case.output.copy()).train(10, 60, 0, 0.05, 0) <= 60
+    assert np.array_equal(x, case.input)
+
+
+@ALL
+def test_a_number_that_is_not_finite_spreads_and_does_not_vanish(backend):
+    """Overflow must be seen: no clamp may turn NaN into a number."""
+    case = Case(23, n_words=3, size=16)
+    case.input[1, 0] = np.nan
+    x, y = case.run(backend)
+    assert np.isnan(x).sum() > 1 and np.isnan(y).any()
+
+
+@ALL
+def test_scores_beyond_the_range_of_exp_saturate(backend):
+    case = Case(29, n_words=6, size=16)
+    case.input *= 1e4
+    case.output *= 1e4
+    assert all(np.isfinite(m).all() for m in case.run(backend))
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(window=0), "window=0"),
+        (dict(negative=0), "negative=0"),
+        (dict(negative=61), "negative=61"),
+    ],
+)
+def test_wrong_parameters_are_refused(backend, change, message):
+    case = Case(31)
+    case.options |= change
+    with pytest.raises(ValueError, match=message):
+        case.worker(backend, case.input, case.output)
+
+
+@ALL
+def test_wrong_arrays_and_spans_are_refused(backend):
+    case = Case(31)
+    with pytest.raises(ValueError, match="multiple of 16"):
+        case.worker(backend, case.input[:, :8].copy(), case.output[:, :8].copy())
+    with pytest.raises(ValueError, match="one row a word"):
+        case.worker(backend, case.input[1:], case.output)
+    worker = case.worker(backend, case.input, case.output)
+    for span in ((-1, 5), (5, 4), (0, 61)):
+        with pytest.raises(ValueError, match="span"):
+            worker.train(*span, 0, 0.05, 0)
+
+
+@pytest.mark.parametrize("backend", COMPILED)
+def test_constants_are_the_twins(backend):
+    kernel = _backend.load(backend, "train")
+    assert (kernel.group_size(), kernel.max_negative()) == (reference.GROUP, reference.MAX_NEGATIVE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), m=st.integers(1, 6), n=st.integers(1, 6))
+def test_the_step_follows_the_numeric_gradient(seed, m, n):
+    """block_step(x, y) - (x, y) = -alpha d(block_loss), by central differences in double."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0, 1, (m, 3)), rng.normal(0, 1, (n, 3))
+    label = rng.integers(0, 2, n).astype(float)
+    weight = rng.integers(0, 3, (m, n)).astype(float)
+    new_x, new_y = reference.block_step(x, y, label, weight, 1.0)
+    for matrix, new in ((x, new_x), (y, new_y)):
+        step = new - matrix
+        for at in np.ndindex(matrix.shape):
+            old, losses = matrix[at], []
+            for h in (1e-5, -1e-5):
+                matrix[at] = old + h
+                losses.append(reference.block_loss(x, y, label, weight))
+            matrix[at] = old
+            np.testing.assert_allclose(step[at], (losses[1] - losses[0]) / 2e-5, rtol=1e-5, atol=1e-7)
+
+
+def test_the_twins_loss_is_the_one_of_the_paper():
+    """-log s(x.y) for the word itself, -log s(-x.y) for noise (Mikolov et al. 2013b, eq. 4)."""
+    x, y = np.array([[1.0, 2.0]]), np.array([[0.5, -1.0], [2.0, 0.25]])
+    s = 1 / (1 + np.exp(-(x @ y.T)[0]))
+    expected = -np.log(s[0]) - 3 * np.log(1 - s[1])
+    assert reference.block_loss(x, y, np.array([1.0, 0.0]), np.array([[1.0, 3.0]])) == pytest.approx(expected)
+
+
+def chi_square(observed, expected):
+    """The statistic of Pearson's test, in standard deviations from its mean (Wilson and Hilferty 1931)."""
+    statistic, k = ((observed - expected) ** 2 / expected).sum(), len(observed) - 1
+    return ((statistic / k) ** (1 / 3) - (1 - 2 / (9 * k))) / np.sqrt(2 / (9 * k))
+
+
+class Spy:
+    """Trains on pairs one by one, and reads off the matrices what was drawn: output row w is hit where it moves."""
+
+    def __init__(self, backend, n_words, **options):
+        self.case = Case(1, n_words=n_words, size=16, **options)
+        self.backend = backend
+
+    def hits(self, centres, alpha=1e-3):
+        """How often each output row was drawn, in units of its gradient: all scores are 0, so sigmoid is 1/2."""
+        case = self.case
+        x, y = np.zeros_like(case.input), np.zeros_like(case.output)
+        x[-1, 0] = 1.0  # the context word
+        worker = case.worker(self.backend, x, y)
+        total = np.zeros(len(y))
+        for place in range(0, 2 * centres, 3):
+            worker.train(place, place + 1, 1, alpha, 0)
+            total += -2 * y[:, 0] / alpha
+            y[:] = 0
+            x[:] = 0
+            x[-1, 0] = 1.0
+        return total
+
+
+@EVERY_COMPILED
+def test_noise_has_the_distribution_of_its_table(backend):
+    spy = Spy(backend, 12, window=1, negative=5, shrink=False)
+    rng = np.random.default_rng(2)
+    spy.case.noise[:, 1] = rng.integers(0, 10, 12)
+    spy.case.keep[:] = ALWAYS
+    spy.case.tokens = np.tile(np.array([10, 11, -1], np.int32), 20_000)
+    hits = spy.hits(30_000)[:10]
+    accepted = spy.case.noise[:, 0] / 2**32
+    p = accepted / 12
+    np.add.at(p, spy.case.noise[:, 1], (1 - accepted) / 12)
+    expected = p[:10] * 5 * 20_000
+    assert abs(chi_square(hits, expected * hits.sum() / expected.sum())) < 4.5
+    assert hits.sum() == pytest.approx(expected.sum(), rel=0.01)
+
+
+@EVERY_COMPILED
+def test_windows_shrink_uniformly_and_tokens_are_kept_as_often_as_told(backend):
+    case = Case(1, n_words=10, size=16, window=4, negative=1)
+    case.keep[:] = ALWAYS
+    case.keep[5] = int(0.3 * 2**32)
+    sentence = [1, 2, 3, 4, 0, -1, 5, 6, -1]
+    case.tokens = np.tile(np.array(sentence, np.int32), 4000)
+    case.noise[:, 0], case.noise[:, 1] = 0, 9  # all noise is word 9
+    reached, kept = np.zeros(5), 0
+    x, y = np.zeros_like(case.input), np.zeros_like(case.output)
+    worker = case.worker(backend, x, y)
+    for start in range(0, len(case.tokens), len(sentence)):
+        y[9, 0], y[0], y[6] = 1.0, 0, 0
+        x[:] = 0
+        worker.train(start + 4, start + 5, 3, 0.1, 0)
+        reached[(x[1:5, 0] != 0).sum()] += 1
+        x[:] = 0
+        worker.train(start + 7, start + 8, 3, 0.1, 0)
+        kept += x[5, 0] != 0
+    assert reached[0] == 0 and abs(chi_square(reached[1:], np.full(4, 1000.0))) < 4.5
+    assert abs(kept - 0.3 * 4000) < 4.5 * np.sqrt(4000 * 0.3 * 0.7)
