@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.errors import CorpusError, FormatError
-from fastvec.text import Errors, Part, Progress, Source, checked_workers, in_order, scan, stitched
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, in_order, scan, stitched
 from fastvec.vocab import Choice, Tally, TrimRule, Vocab, describe
 from fastvec.words import WordTable
 
 IN_MEMORY_BYTES = 16 << 20
 """Ids beyond this go to a file."""
 _CHUNK_IDS = 1 << 18
+_FAULT_AROUND = 1 << 18
+"""More bytes than the system maps before the one that was asked for: those of a range released earlier."""
 
 # A kept file: this header, then the ids as int32 in the machine's byte order, which the magic number tells.
 _HEADER = struct.Struct("=8sIIqqqq16s")
@@ -175,7 +177,7 @@ class EncodedCorpus:
         """Say that ``tokens[start:stop]`` will not be needed for a while, so that its pages need not stay resident."""
         if self._mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
-        first = (_HEADER.size + 4 * max(0, start)) // mmap.PAGESIZE * mmap.PAGESIZE
+        first = max(0, _HEADER.size + 4 * start - _FAULT_AROUND) // mmap.PAGESIZE * mmap.PAGESIZE
         length = min(_HEADER.size + 4 * stop, len(self._mapped)) - first
         if length > 0:
             self._mapped.madvise(mmap.MADV_DONTNEED, first, length)
@@ -250,19 +252,15 @@ class _Lookup:
 
     def __init__(self, vocab: Vocab) -> None:
         self._table = _backend.vocab.TokenTable(vocab.words.text, vocab.words.offsets)
+        self._room = IdRoom()
 
     def scan(self, data: Any, starts: bool) -> list[Part]:
-        ids = np.empty(len(data) + 1, np.int32)
-        return [_part(self._table.scan(data, ids), ids)]
+        ids = self._room(len(data) + 1)
+        return [Part.of(self._table.scan(data, ids), ids)]
 
     def add(self, sentences: list[Sequence[str]]) -> list[Part]:
-        ids = np.empty(sum(map(len, sentences)) + len(sentences), np.int32)
-        return [_part(self._table.add(sentences, 0, ids), ids)]
-
-
-def _part(found: tuple[Any, ...], ids: NDArray[np.int32]) -> Part:
-    _, words, lines, sentences, lead, pending, n_ids = found
-    return Part(words, lines, sentences, lead, pending, ids[:n_ids])
+        ids = self._room(sum(map(len, sentences)) + len(sentences))
+        return [Part.of(self._table.add(sentences, 0, ids), ids)]
 
 
 class _Spool:
@@ -292,7 +290,8 @@ class _Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.file.close()
+            with suppress(OSError):  # a full disk says so once more
+                self.file.close()
         if self._unfinished is not None:
             _unlink(self._unfinished)
 
@@ -309,7 +308,7 @@ class _Spool:
     def remap(self, mappings: list[NDArray[np.int32]], workers: int) -> None:
         """Turn the ids into others, in place: what is written never overtakes what is read."""
         runs, self._runs = self._runs, []
-        at = _HEADER.size
+        room, at = IdRoom(), _HEADER.size
 
         def read() -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
             nonlocal at
@@ -326,8 +325,8 @@ class _Spool:
 
         def work(item: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Part:
             ids, mapping = item
-            out = np.empty_like(ids)
-            return _part(_backend.encode.remap(ids, mapping, out), out)
+            out = room(len(ids))
+            return Part.of(_backend.encode.remap(ids, mapping, out), out)
 
         self.n_ids = self.n_sentences = 0
         end = _HEADER.size

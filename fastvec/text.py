@@ -9,6 +9,7 @@ Other white space of Unicode, a no-break space say, belongs to its word.
 
 import io
 import os
+import threading
 import time
 import warnings
 from collections import deque
@@ -173,29 +174,29 @@ def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable
         yield read_into, position
 
 
-def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[memoryview, int]]:
-    """Yield the text of a file, plain or compressed, in blocks of about `block_bytes`, and the bytes read so far.
+def blocks(
+    path: Path, block_bytes: int | None = None, spares: list[bytearray] | None = None
+) -> Iterator[tuple[memoryview, int]]:
+    """Yield the text of a file, plain or compressed, in blocks of `block_bytes` (1 MiB) at most, and the bytes read so far.
 
     A block ends after a newline; after other whitespace where a line is longer than the block; a word longer than
-    that makes the block grow.
+    that makes the block grow. Buffers are taken from `spares`; who has done with a block puts its `obj` there.
     """
     with _reading(path) as (read_into, position):
         rest = bytearray()
         while True:
-            buffer = bytearray(max(block_bytes, 2 * len(rest)))
+            size = max(block_bytes or BLOCK_BYTES, 2 * len(rest))
+            buffer = spares.pop() if spares and len(spares[-1]) == size else bytearray(size)
             filled = len(rest)
             buffer[:filled] = rest
             with memoryview(buffer) as view:
-                while filled < len(buffer) and (n := read_into(view[filled:])):
+                while filled < size and (n := read_into(view[filled:])):
                     filled += n
-            if filled < len(buffer):
+            if filled < size:
                 if filled:
                     yield memoryview(buffer)[:filled], position()
                 return
-            cut = (
-                buffer.rfind(b"\n") + 1
-                or max(buffer.rfind(c) for c in (b" ", b"\t", b"\r", b"\v", b"\f")) + 1
-            )
+            cut = buffer.rfind(b"\n") + 1 or max(map(buffer.rfind, (b" ", b"\t", b"\r", b"\v", b"\f"))) + 1
             rest = buffer[cut:]
             if cut:
                 yield memoryview(buffer)[:cut], position()
@@ -224,6 +225,25 @@ class Part(NamedTuple):
     """The first part of a file: a sentence left open by an earlier part ends before it."""
     closes: bool = False
     """Set by `stitched`: a sentence of an earlier part ends at or before the beginning of this one."""
+
+    @classmethod
+    def of(cls, found: tuple[Any, ...], ids: NDArray[np.int32] | None = None, numbering: int = 0) -> "Part":
+        """Make a part of a backend's answer; what was written of `ids` is copied."""
+        _, words, lines, sentences, lead, pending, n_ids = found
+        return cls(words, lines, sentences, lead, pending, None if ids is None else ids[:n_ids].copy(), numbering)
+
+
+class IdRoom(threading.local):
+    """An array to write ids to, one a thread, used again and again."""
+
+    def __init__(self) -> None:
+        self._ids = np.empty(0, np.int32)
+
+    def __call__(self, n: int) -> NDArray[np.int32]:
+        """Return room for `n` ids, or more."""
+        if len(self._ids) < n:
+            self._ids = np.empty(n, np.int32)
+        return self._ids
 
 
 class Scanner(Protocol):
@@ -313,12 +333,13 @@ def _scan_files(
 ) -> Iterator[Part]:
     total = sum(path.stat().st_size for path in files)
     meter, done_files, lines = _Meter(progress, total), 0, 0
+    spares: list[bytearray] = []
 
     def read() -> Iterator[tuple[Path, memoryview, bool]]:
         nonlocal done_files
         for path in files:
             starts, position = True, 0
-            for data, position in blocks(path):
+            for data, position in blocks(path, spares=spares):
                 yield path, data, starts
                 starts = False
                 meter(done_files + position)
@@ -341,6 +362,7 @@ def _scan_files(
                 f"{path}, line {line}: byte 0x{data[bad]:02x} is not UTF-8; convert the file, or read it with "
                 "errors='replace' or errors='ignore'"
             )
+        spares.append(data.obj)
         for i, part in enumerate(parts):
             lines += part.lines
             yield part._replace(starts=starts and i == 0)

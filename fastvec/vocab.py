@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.errors import CorpusError
-from fastvec.text import Errors, Part, Progress, Source, checked_workers, scan
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, scan
 from fastvec.words import WordTable
 
 TrimRule = Callable[[str, int, int], int]
@@ -232,6 +232,7 @@ class Tally:
         self._limit = max_vocab_size or 0
         self._rule = trim_rule
         self._with_ids = with_ids
+        self._room = IdRoom()
         self._tables: list[Any] = []
         self._idle: list[int] = []
         self._lock = threading.Lock()
@@ -242,19 +243,18 @@ class Tally:
     def scan(self, data: Any, starts: bool) -> list[Part]:
         """Count the words of a block."""
         data = memoryview(data)
-        number, ids = self._take_table(), self._room(len(data) + 1)
+        number, ids = self._take_table(), self._ids_for(len(data) + 1)
         table = self._tables[number]
         try:
             if not self._limit:
-                return [self._part(table.scan(data, ids), ids, number)]
+                return [Part.of(table.scan(data, ids), ids, number)]
             if starts and self._pending:
                 self._prune()
             parts, begin = [], 0
             while begin < len(data):
                 found = table.scan(data[begin:], ids, self._limit, self._pending)
                 begin += found[0]
-                written = None if ids is None else ids[: found[6]].copy()
-                parts.append(self._part(found, written, len(self._renumberings)))
+                parts.append(Part.of(found, ids, len(self._renumberings)))
                 self._pending = found[5]
                 if found[3] and not self._pending:
                     self._prune()
@@ -266,12 +266,12 @@ class Tally:
         """Count the words of sentences."""
         if not self._tables:
             self._tables.append(_backend.vocab.TokenTable())
+        ids = self._ids_for(sum(map(len, sentences)) + len(sentences))
         parts, begin = [], 0
         while begin < len(sentences):
-            ids = self._room(sum(map(len, sentences[begin:])) + len(sentences))
             found = self._tables[0].add(sentences, begin, ids, self._limit)
             begin = found[0]
-            parts.append(self._part(found, ids, len(self._renumberings)))
+            parts.append(Part.of(found, ids, len(self._renumberings)))
             self._prune()
         return parts
 
@@ -319,13 +319,8 @@ class Tally:
                 self._tables.append(_backend.vocab.TokenTable())
             return self._idle.pop()
 
-    def _room(self, n: int) -> NDArray[np.int32] | None:
-        return np.empty(n, np.int32) if self._with_ids else None
-
-    @staticmethod
-    def _part(found: tuple[Any, ...], ids: NDArray[np.int32] | None, numbering: int) -> Part:
-        _, words, lines, sentences, lead, pending, n_ids = found
-        return Part(words, lines, sentences, lead, pending, None if ids is None else ids[:n_ids], numbering)
+    def _ids_for(self, n: int) -> NDArray[np.int32] | None:
+        return self._room(n) if self._with_ids else None
 
     def _prune(self) -> None:
         """After a sentence: forget rare words if there are more than the limit."""

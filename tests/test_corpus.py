@@ -51,7 +51,7 @@ def small_memory(monkeypatch):
 @pytest.fixture
 def small_blocks(monkeypatch):
     def set_to(n):
-        monkeypatch.setattr(text.blocks, "__defaults__", (n,))
+        monkeypatch.setattr(text, "BLOCK_BYTES", n)
         monkeypatch.setattr(text, "BATCH_WORDS", n)
         monkeypatch.setattr(corpus, "_CHUNK_IDS", n)
 
@@ -101,7 +101,7 @@ def test_any_corpus(tmp_path_factory, sentences, n, threads, on_disk):
     file = tmp_path_factory.mktemp("corpus") / "t"
     file.write_text("\n".join(" ".join(s) for s in sentences), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         patch.setattr(text, "BATCH_WORDS", n)
         patch.setattr(corpus, "_CHUNK_IDS", n)
         patch.setattr(corpus, "IN_MEMORY_BYTES", 64 if on_disk else 1 << 20)

@@ -28,7 +28,7 @@ TRICKY = b"one two\r\n\n three\tfour  fivefivefivefive\n \x0bsix\x0cseven\n\xc3\
 WHITESPACE = b" \t\n\v\f\r"
 
 
-def read(path, block_bytes=text.BLOCK_BYTES):
+def read(path, block_bytes=None):
     return [bytes(data) for data, _ in blocks(path, block_bytes)]
 
 
@@ -152,7 +152,7 @@ def test_what_is_read_as_files(file):
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 13, 1 << 20])
 def test_line_sentence(file, monkeypatch, block_bytes):
-    monkeypatch.setattr(blocks, "__defaults__", (block_bytes,))
+    monkeypatch.setattr(text, "BLOCK_BYTES", block_bytes)
     file.write_bytes(TRICKY)
     want = [[w.decode() for w in line.split()] for line in TRICKY.split(b"\n") if line.split()]
     assert list(LineSentence(file)) == want
@@ -171,7 +171,7 @@ def test_path_line_sentences(tmp_path):
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 1 << 20])
 def test_text8_corpus(file, monkeypatch, block_bytes):
-    monkeypatch.setattr(blocks, "__defaults__", (block_bytes,))
+    monkeypatch.setattr(text, "BLOCK_BYTES", block_bytes)
     words = [f"w{i}" for i in range(25)]
     file.write_text(" " + " ".join(words) + "\n")
     assert list(Text8Corpus(file, 10)) == [words[:10], words[10:20], words[20:]]

@@ -39,7 +39,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def block_bytes(monkeypatch):
-    return lambda n: monkeypatch.setattr(text.blocks, "__defaults__", (n,))
+    return lambda n: monkeypatch.setattr(text, "BLOCK_BYTES", n)
 
 
 def as_dict(vocab):
@@ -76,7 +76,7 @@ def test_any_text_counts_like_python(tmp_path_factory, parts, n, workers):
     file = tmp_path_factory.mktemp("vocab") / "t"
     file.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         if not data.split():
             with pytest.raises(CorpusError, match="no word"):
                 Vocab.from_source(file, min_count=1)
@@ -371,7 +371,7 @@ def test_max_vocab_size_as_in_gensim(tmp_path_factory, sentences, limit, with_ru
     file = tmp_path_factory.mktemp("bounded") / "t"
     file.write_text("\n\n".join(" ".join(sentence) for sentence in sentences))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         patch.setattr(text, "BATCH_WORDS", n)
         for module in ("words", "vocab", "encode"):
             patch.setattr(_backend, module, load(name, module), raising=False)

@@ -129,10 +129,10 @@ cdef class TokenTable:
         """Add the words and counts of `tables` whose hash falls into part `part` of `parts`."""
         cdef:
             TokenTable other
-            int64_t total = 0, status
+            int64_t most = 0, status
         for other in tables:
-            total += other.table.n
-        check(fv_table_reserve(&self.table, self.table.n + total // <int64_t>parts))
+            most = max(most, other.table.n)
+        check(fv_table_reserve(&self.table, self.table.n + most // <int64_t>parts))
         for other in tables:
             with nogil:
                 status = fv_table_merge(&self.table, &other.table, part, parts)
