@@ -1,4 +1,4 @@
-"""EncodedCorpus: a corpus as word ids, written once and read by every epoch; on disk and mapped unless it is small."""
+"""EncodedCorpus: a corpus as word ids, written once, read by every epoch; mapped from disk unless small."""
 
 import hashlib
 import io
@@ -39,7 +39,8 @@ class EncodedCorpus:
     Attributes
     ----------
     tokens : int32 array, read-only
-        Word ids, and -1 after each sentence that holds a word of the vocabulary; other sentences leave nothing.
+        Word ids, and -1 after each sentence that holds a word of the vocabulary; other sentences leave
+        nothing.
     n_words, n_sentences : int
         How many ids and how many -1s these are.
     corpus_words : int
@@ -120,7 +121,8 @@ class EncodedCorpus:
                 spool.write(part)
             if not spool.n_ids:
                 raise CorpusError(
-                    f"{describe(source)}: none of its {words:,} tokens is in the vocabulary; is it the right one?"
+                    f"{describe(source)}: none of its {words:,} tokens is in the vocabulary; is it the "
+                    "right one?"
                 )
             return cls(spool, words, vocab, keep=keep)
 
@@ -174,7 +176,7 @@ class EncodedCorpus:
             )
 
     def release(self, start: int, stop: int) -> None:
-        """Say that ``tokens[start:stop]`` will not be needed for a while, so that its pages need not stay resident."""
+        """Say that ``tokens[start:stop]`` is not needed for a while: its pages need not stay resident."""
         if self._mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
         first = max(0, _HEADER.size + 4 * start - _FAULT_AROUND) // mmap.PAGESIZE * mmap.PAGESIZE
@@ -218,8 +220,8 @@ def count_and_encode(
     """Count the words of a corpus and encode it in one pass over it, so that a generator will do.
 
     Words are written with the number under which they were counted; when the vocabulary is known, these
-    are turned into word ids in place. With `max_vocab_size`, occurrences of a word before it was forgotten are gone
-    from corpus and counts alike. Parameters and errors are those of `Vocab.from_source` and
+    are turned into word ids in place. With `max_vocab_size`, occurrences of a word before it was forgotten
+    are gone from corpus and counts alike. Parameters and errors are those of `Vocab.from_source` and
     `EncodedCorpus.from_source`.
     """
     workers = checked_workers(workers)
