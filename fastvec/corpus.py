@@ -1,4 +1,4 @@
-"""EncodedCorpus: a corpus as word ids, written once and read by every epoch; on disk and mapped unless it is small."""
+"""EncodedCorpus: a corpus as word ids, written once, read by every epoch; mapped from disk unless small."""
 
 import hashlib
 import io
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.errors import CorpusError, FormatError
-from fastvec.text import Errors, Part, Progress, Source, checked_workers, in_order, scan, stitched
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, in_order, scan, stitched
 from fastvec.vocab import Choice, Tally, TrimRule, Vocab, describe
 from fastvec.words import WordTable
 
 IN_MEMORY_BYTES = 16 << 20
 """Ids beyond this go to a file."""
 _CHUNK_IDS = 1 << 18
+_FAULT_AROUND = 1 << 18
+"""More bytes than the system maps before the one that was asked for: those of a range released earlier."""
 
 # A kept file: this header, then the ids as int32 in the machine's byte order, which the magic number tells.
 _HEADER = struct.Struct("=8sIIqqqq16s")
@@ -37,7 +39,8 @@ class EncodedCorpus:
     Attributes
     ----------
     tokens : int32 array, read-only
-        Word ids, and -1 after each sentence that holds a word of the vocabulary; other sentences leave nothing.
+        Word ids, and -1 after each sentence that holds a word of the vocabulary; other sentences leave
+        nothing.
     n_words, n_sentences : int
         How many ids and how many -1s these are.
     corpus_words : int
@@ -118,7 +121,8 @@ class EncodedCorpus:
                 spool.write(part)
             if not spool.n_ids:
                 raise CorpusError(
-                    f"{describe(source)}: none of its {words:,} tokens is in the vocabulary; is it the right one?"
+                    f"{describe(source)}: none of its {words:,} tokens is in the vocabulary; is it the "
+                    "right one?"
                 )
             return cls(spool, words, vocab, keep=keep)
 
@@ -172,10 +176,10 @@ class EncodedCorpus:
             )
 
     def release(self, start: int, stop: int) -> None:
-        """Say that ``tokens[start:stop]`` will not be needed for a while, so that its pages need not stay resident."""
+        """Say that ``tokens[start:stop]`` is not needed for a while: its pages need not stay resident."""
         if self._mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
-        first = (_HEADER.size + 4 * max(0, start)) // mmap.PAGESIZE * mmap.PAGESIZE
+        first = max(0, _HEADER.size + 4 * start - _FAULT_AROUND) // mmap.PAGESIZE * mmap.PAGESIZE
         length = min(_HEADER.size + 4 * stop, len(self._mapped)) - first
         if length > 0:
             self._mapped.madvise(mmap.MADV_DONTNEED, first, length)
@@ -216,8 +220,8 @@ def count_and_encode(
     """Count the words of a corpus and encode it in one pass over it, so that a generator will do.
 
     Words are written with the number under which they were counted; when the vocabulary is known, these
-    are turned into word ids in place. With `max_vocab_size`, occurrences of a word before it was forgotten are gone
-    from corpus and counts alike. Parameters and errors are those of `Vocab.from_source` and
+    are turned into word ids in place. With `max_vocab_size`, occurrences of a word before it was forgotten
+    are gone from corpus and counts alike. Parameters and errors are those of `Vocab.from_source` and
     `EncodedCorpus.from_source`.
     """
     workers = checked_workers(workers)
@@ -250,19 +254,15 @@ class _Lookup:
 
     def __init__(self, vocab: Vocab) -> None:
         self._table = _backend.vocab.TokenTable(vocab.words.text, vocab.words.offsets)
+        self._room = IdRoom()
 
     def scan(self, data: Any, starts: bool) -> list[Part]:
-        ids = np.empty(len(data) + 1, np.int32)
-        return [_part(self._table.scan(data, ids), ids)]
+        ids = self._room(len(data) + 1)
+        return [Part.of(self._table.scan(data, ids), ids)]
 
     def add(self, sentences: list[Sequence[str]]) -> list[Part]:
-        ids = np.empty(sum(map(len, sentences)) + len(sentences), np.int32)
-        return [_part(self._table.add(sentences, 0, ids), ids)]
-
-
-def _part(found: tuple[Any, ...], ids: NDArray[np.int32]) -> Part:
-    _, words, lines, sentences, lead, pending, n_ids = found
-    return Part(words, lines, sentences, lead, pending, ids[:n_ids])
+        ids = self._room(sum(map(len, sentences)) + len(sentences))
+        return [Part.of(self._table.add(sentences, 0, ids), ids)]
 
 
 class _Spool:
@@ -292,7 +292,8 @@ class _Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.file.close()
+            with suppress(OSError):  # a full disk says so once more
+                self.file.close()
         if self._unfinished is not None:
             _unlink(self._unfinished)
 
@@ -309,7 +310,7 @@ class _Spool:
     def remap(self, mappings: list[NDArray[np.int32]], workers: int) -> None:
         """Turn the ids into others, in place: what is written never overtakes what is read."""
         runs, self._runs = self._runs, []
-        at = _HEADER.size
+        room, at = IdRoom(), _HEADER.size
 
         def read() -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
             nonlocal at
@@ -326,8 +327,8 @@ class _Spool:
 
         def work(item: tuple[NDArray[np.int32], NDArray[np.int32]]) -> Part:
             ids, mapping = item
-            out = np.empty_like(ids)
-            return _part(_backend.encode.remap(ids, mapping, out), out)
+            out = room(len(ids))
+            return Part.of(_backend.encode.remap(ids, mapping, out), out)
 
         self.n_ids = self.n_sentences = 0
         end = _HEADER.size

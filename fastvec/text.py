@@ -1,14 +1,16 @@
 """Where tokens come from: text files plain and compressed, directories, any iterable of token lists.
 
-Text is read in blocks that end at whitespace; a pool of threads works on them while the next ones are read, and
-results come back in order (`scan`). Nothing here knows what is done with the words: that is a `Scanner`'s part.
+Text is read in blocks that end at whitespace; a pool of threads works on them while the next ones are read,
+and results come back in order (`scan`). Nothing here knows what is done with the words: that is a `Scanner`'s
+part.
 
-A token is what stands between ASCII whitespace (``bytes.split()``), a sentence is a line; so it is in every path.
-Other white space of Unicode, a no-break space say, belongs to its word.
+A token is what stands between ASCII whitespace (``bytes.split()``), a sentence is a line; so it is in every
+path. Other white space of Unicode, a no-break space say, belongs to its word.
 """
 
 import io
 import os
+import threading
 import time
 import warnings
 from collections import deque
@@ -62,7 +64,8 @@ def checked_workers(workers: int | None) -> int:
 def text_files(source: Source) -> list[Path] | None:
     """Return the files that hold `source`, or None where it must be iterated over.
 
-    A directory gives its files in the order of their names, without subdirectories and names with a leading dot.
+    A directory gives its files in the order of their names, without subdirectories and names with a leading
+    dot.
 
     Raises
     ------
@@ -115,47 +118,41 @@ class _Zstandard(io.RawIOBase):
         return n
 
 
-def _open_zstd(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
-    except ImportError:
-        try:
-            import zstandard
-        except ImportError:
-            raise CorpusError(
-                f"{path}: reading .zst files needs a package: python -m pip install 'fastvec[zstd]'"
-            ) from None
-        return _Zstandard(file), (zstandard.ZstdError,)
-    return zstd.ZstdFile(file), (zstd.ZstdError,)
-
-
-def _decompressor(file: io.BufferedReader, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return what reads the text in `file`, told by its first bytes, and the errors that mean damage."""
+def _decompressed(file: io.BufferedReader, path: Path) -> Any:
+    """Return what reads the text in `file`, compressed or not: its first bytes tell."""
     head = file.peek(10)[:10]
     if head.startswith(b"\x1f\x8b"):
         import gzip
-        import zlib
 
-        return gzip.GzipFile(fileobj=file), (EOFError, gzip.BadGzipFile, zlib.error)
+        return gzip.GzipFile(fileobj=file)
     if head[:3] == b"BZh" and head[4:] == b"1AY&SY":
         import bz2
 
-        return bz2.BZ2File(file), (EOFError, OSError, ValueError)
+        return bz2.BZ2File(file)
     if head.startswith(b"\xfd7zXZ\x00"):
         import lzma
 
-        return lzma.LZMAFile(file), (EOFError, lzma.LZMAError)
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        opened, errors = _open_zstd(file, path)
-        return opened, (EOFError, *errors)
-    return file, ()
+        return lzma.LZMAFile(file)
+    if not head.startswith(b"\x28\xb5\x2f\xfd"):
+        return file
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+
+        return zstd.ZstdFile(file)
+    except ImportError:
+        pass
+    try:
+        return _Zstandard(file)
+    except ImportError:
+        install = "python -m pip install 'fastvec[zstd]'"
+        raise CorpusError(f"{path}: reading .zst files needs a package: {install}") from None
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable[[], int]]]:
-    """Give two functions: one reads decompressed bytes of `path` into a buffer, one tells the file's position."""
+    """Give two functions: one reads decompressed text of `path` into a buffer, one tells the position."""
     with path.open("rb") as file:
-        text, damage = _decompressor(file, path)
+        text = _decompressed(file, path)
 
         def position() -> int:
             return file.tell() if file.seekable() else 0
@@ -163,39 +160,40 @@ def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable
         def read_into(buffer: memoryview) -> int:
             try:
                 return int(text.readinto(buffer))
-            except damage as problem:
-                if isinstance(problem, OSError) and problem.errno is not None:
+            except Exception as problem:  # each library has errors of its own for damaged data
+                if isinstance(problem, MemoryError) or (isinstance(problem, OSError) and problem.errno):
                     raise
                 raise CorpusError(
-                    f"{path}: the compressed data is damaged or cut short ({problem})"
+                    f"{path}: the compressed data is damaged or cut short: {problem}"
                 ) from problem
 
         yield read_into, position
 
 
-def blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[memoryview, int]]:
-    """Yield the text of a file, plain or compressed, in blocks of about `block_bytes`, and the bytes read so far.
+def blocks(
+    path: Path, block_bytes: int | None = None, spares: list[bytearray] | None = None
+) -> Iterator[tuple[memoryview, int]]:
+    """Yield the text of a file in blocks of `block_bytes` (1 MiB) at most, and the bytes of it read so far.
 
-    A block ends after a newline; after other whitespace where a line is longer than the block; a word longer than
-    that makes the block grow.
+    A block ends after a newline; after other whitespace where a line is longer than the block; a word longer
+    than that makes the block grow. Buffers are taken from `spares`; who has done with a block puts its `obj`
+    there.
     """
     with _reading(path) as (read_into, position):
         rest = bytearray()
         while True:
-            buffer = bytearray(max(block_bytes, 2 * len(rest)))
+            size = max(block_bytes or BLOCK_BYTES, 2 * len(rest))
+            buffer = spares.pop() if spares and len(spares[-1]) == size else bytearray(size)
             filled = len(rest)
             buffer[:filled] = rest
             with memoryview(buffer) as view:
-                while filled < len(buffer) and (n := read_into(view[filled:])):
+                while filled < size and (n := read_into(view[filled:])):
                     filled += n
-            if filled < len(buffer):
+            if filled < size:
                 if filled:
                     yield memoryview(buffer)[:filled], position()
                 return
-            cut = (
-                buffer.rfind(b"\n") + 1
-                or max(buffer.rfind(c) for c in (b" ", b"\t", b"\r", b"\v", b"\f")) + 1
-            )
+            cut = buffer.rfind(b"\n") + 1 or max(map(buffer.rfind, (b" ", b"\t", b"\r", b"\v", b"\f"))) + 1
             rest = buffer[cut:]
             if cut:
                 yield memoryview(buffer)[:cut], position()
@@ -224,6 +222,26 @@ class Part(NamedTuple):
     """The first part of a file: a sentence left open by an earlier part ends before it."""
     closes: bool = False
     """Set by `stitched`: a sentence of an earlier part ends at or before the beginning of this one."""
+
+    @classmethod
+    def of(cls, found: tuple[Any, ...], ids: NDArray[np.int32] | None = None, numbering: int = 0) -> "Part":
+        """Make a part of a backend's answer; what was written of `ids` is copied."""
+        _, words, lines, sentences, lead, pending, n_ids = found
+        written = None if ids is None else ids[:n_ids].copy()
+        return cls(words, lines, sentences, lead, pending, written, numbering)
+
+
+class IdRoom(threading.local):
+    """An array to write ids to, one a thread, used again and again."""
+
+    def __init__(self) -> None:
+        self._ids = np.empty(0, np.int32)
+
+    def __call__(self, n: int) -> NDArray[np.int32]:
+        """Return room for `n` ids, or more."""
+        if len(self._ids) < n:
+            self._ids = np.empty(n, np.int32)
+        return self._ids
 
 
 class Scanner(Protocol):
@@ -295,8 +313,8 @@ def scan(
     Raises
     ------
     CorpusError
-        At bytes that are not UTF-8 where `errors` is "strict", naming file and line; at damaged compressed data; at
-        an item of an iterable that is no list of str, naming its number.
+        At bytes that are not UTF-8 where `errors` is "strict", naming file and line; at damaged compressed
+        data; at an item of an iterable that is no list of str, naming its number.
     OSError
         If a file cannot be read.
     """
@@ -313,12 +331,13 @@ def _scan_files(
 ) -> Iterator[Part]:
     total = sum(path.stat().st_size for path in files)
     meter, done_files, lines = _Meter(progress, total), 0, 0
+    spares: list[bytearray] = []
 
     def read() -> Iterator[tuple[Path, memoryview, bool]]:
         nonlocal done_files
         for path in files:
             starts, position = True, 0
-            for data, position in blocks(path):
+            for data, position in blocks(path, spares=spares):
                 yield path, data, starts
                 starts = False
                 meter(done_files + position)
@@ -338,9 +357,10 @@ def _scan_files(
         if bad >= 0:
             line = lines + bytes(data[:bad]).count(b"\n") + 1
             raise CorpusError(
-                f"{path}, line {line}: byte 0x{data[bad]:02x} is not UTF-8; convert the file, or read it with "
-                "errors='replace' or errors='ignore'"
+                f"{path}, line {line}: byte 0x{data[bad]:02x} is not UTF-8; convert the file, or read it "
+                "with errors='replace' or errors='ignore'"
             )
+        spares.append(data.obj)  # type: ignore[arg-type]
         for i, part in enumerate(parts):
             lines += part.lines
             yield part._replace(starts=starts and i == 0)
@@ -408,8 +428,8 @@ def _what_is_wrong(batch: list[Sequence[Any]], first: int) -> str:
 class LineSentence:
     """Iterate over the sentences of a text: one a line, words separated by whitespace. As in gensim.
 
-    Handed to `Vocab`, `EncodedCorpus` or `Word2Vec` without `limit` and `max_sentence_length`, the files are read
-    by compiled code and no Python object is made of their words.
+    Handed to `Vocab`, `EncodedCorpus` or `Word2Vec` without `limit` and `max_sentence_length`, the files are
+    read by compiled code and no Python object is made of their words.
 
     Parameters
     ----------
@@ -450,7 +470,7 @@ class PathLineSentences(LineSentence):
 
 
 class Text8Corpus:
-    """Iterate over a text without lines, such as text8, in sentences of `max_sentence_length` words. As in gensim."""
+    """Iterate over a text without lines, such as text8, cut into sentences. As in gensim."""
 
     def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = 10000) -> None:
         self.fname = fname

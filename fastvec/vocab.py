@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.errors import CorpusError
-from fastvec.text import Errors, Part, Progress, Source, checked_workers, scan
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, scan
 from fastvec.words import WordTable
 
 TrimRule = Callable[[str, int, int], int]
@@ -52,7 +52,8 @@ class Vocab:
         return word in self.words
 
     def __repr__(self) -> str:
-        return f"Vocab of {len(self):,} words that stand for {int(self.counts.sum()):,} of {self.corpus_words:,} tokens"
+        known = int(self.counts.sum())
+        return f"Vocab of {len(self):,} words that stand for {known:,} of {self.corpus_words:,} tokens"
 
     def find(self, word: str | bytes) -> int:
         """Return the id of `word`, or -1."""
@@ -115,8 +116,8 @@ class Vocab:
         min_count : int
             Drop words that occur less often.
         max_vocab_size : int, optional
-            Bound on the distinct words held while counting. Whenever a sentence leaves more, those seen fewer than
-            1, 2, 3, ... times are forgotten, as in gensim. Counting then takes one thread.
+            Bound on the distinct words held while counting. Whenever a sentence leaves more, those seen fewer
+            than 1, 2, 3, ... times are forgotten, as in gensim. Counting then takes one thread.
         max_final_vocab : int, optional
             Raise `min_count` until at most so many words are kept.
         trim_rule : callable(word, count, min_count) -> int, optional
@@ -149,7 +150,8 @@ class Vocab:
 
         2^32 - 1 stands for "always". An occurrence of a word with count f stays with probability
         (sqrt(f / T) + 1) T / f (word2vec.c), which is below 1 for f > phi T, phi = (3 + sqrt 5) / 2 = 2.618.
-        T = sample x (sum of `counts`) for sample < 1, and floor(phi sample) from 1 on, as in gensim; 0 keeps all.
+        T = sample x (sum of `counts`) for sample < 1, and floor(phi sample) from 1 on, as in gensim; 0 keeps
+        all.
         """
         if not (sample >= 0 and math.isfinite(sample)):
             raise ValueError(f"sample={sample!r}: give 0 (keep all), a share below 1, or a count")
@@ -219,8 +221,8 @@ class Choice:
 class Tally:
     """Counts words, a table for each thread; a `Scanner`. With `max_vocab_size`, one table, in order.
 
-    With `with_ids`, its parts carry the words' ids in the table that counted them; `mappings` turns these into
-    those of the vocabulary.
+    With `with_ids`, its parts carry the words' ids in the table that counted them; `mappings` turns these
+    into those of the vocabulary.
     """
 
     def __init__(
@@ -232,6 +234,7 @@ class Tally:
         self._limit = max_vocab_size or 0
         self._rule = trim_rule
         self._with_ids = with_ids
+        self._room = IdRoom()
         self._tables: list[Any] = []
         self._idle: list[int] = []
         self._lock = threading.Lock()
@@ -242,19 +245,18 @@ class Tally:
     def scan(self, data: Any, starts: bool) -> list[Part]:
         """Count the words of a block."""
         data = memoryview(data)
-        number, ids = self._take_table(), self._room(len(data) + 1)
+        number, ids = self._take_table(), self._ids_for(len(data) + 1)
         table = self._tables[number]
         try:
             if not self._limit:
-                return [self._part(table.scan(data, ids), ids, number)]
+                return [Part.of(table.scan(data, ids), ids, number)]
             if starts and self._pending:
                 self._prune()
             parts, begin = [], 0
             while begin < len(data):
                 found = table.scan(data[begin:], ids, self._limit, self._pending)
                 begin += found[0]
-                written = None if ids is None else ids[: found[6]].copy()
-                parts.append(self._part(found, written, len(self._renumberings)))
+                parts.append(Part.of(found, ids, len(self._renumberings)))
                 self._pending = found[5]
                 if found[3] and not self._pending:
                     self._prune()
@@ -266,12 +268,12 @@ class Tally:
         """Count the words of sentences."""
         if not self._tables:
             self._tables.append(_backend.vocab.TokenTable())
+        ids = self._ids_for(sum(map(len, sentences)) + len(sentences))
         parts, begin = [], 0
         while begin < len(sentences):
-            ids = self._room(sum(map(len, sentences[begin:])) + len(sentences))
             found = self._tables[0].add(sentences, begin, ids, self._limit)
             begin = found[0]
-            parts.append(self._part(found, ids, len(self._renumberings)))
+            parts.append(Part.of(found, ids, len(self._renumberings)))
             self._prune()
         return parts
 
@@ -304,7 +306,7 @@ class Tally:
         )
 
     def mappings(self, words: WordTable, workers: int) -> list[NDArray[np.int32]]:
-        """Return, for each numbering of the parts, the word ids in `words`, -1 for words that are not there."""
+        """Return, for each numbering of the parts, the word ids in `words`, -1 for words not there."""
         with ThreadPoolExecutor(workers) as pool:
             found = list(pool.map(lambda t: t.ids_in(words.text, words.offsets, words.slots), self._tables))
         for renumbering in reversed(self._renumberings):
@@ -319,13 +321,8 @@ class Tally:
                 self._tables.append(_backend.vocab.TokenTable())
             return self._idle.pop()
 
-    def _room(self, n: int) -> NDArray[np.int32] | None:
-        return np.empty(n, np.int32) if self._with_ids else None
-
-    @staticmethod
-    def _part(found: tuple[Any, ...], ids: NDArray[np.int32] | None, numbering: int) -> Part:
-        _, words, lines, sentences, lead, pending, n_ids = found
-        return Part(words, lines, sentences, lead, pending, None if ids is None else ids[:n_ids], numbering)
+    def _ids_for(self, n: int) -> NDArray[np.int32] | None:
+        return self._room(n) if self._with_ids else None
 
     def _prune(self) -> None:
         """After a sentence: forget rare words if there are more than the limit."""
@@ -378,8 +375,8 @@ def _finished(
         raise CorpusError(f"{name}: there is no word in it")
     if not len(counts):
         raise CorpusError(
-            f"{name}: none of its {distinct:,} distinct words is kept with min_count={choice.min_count}; lower it, "
-            "or give more text"
+            f"{name}: none of its {distinct:,} distinct words is kept with min_count={choice.min_count}; "
+            "lower it, or give more text"
         )
     text, offsets, counts = _backend.vocab.ranked(text, offsets, counts)
     counts.flags.writeable = False

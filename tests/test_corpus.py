@@ -1,4 +1,4 @@
-"""Encoding a corpus: ids and sentence ends, whatever the source, the blocks and the place they are kept in."""
+"""Encoding a corpus: ids and sentence ends, whatever the source, the blocks and the place they are kept."""
 
 import gc
 import gzip
@@ -19,7 +19,10 @@ from fastvec.text import LineSentence
 from fastvec.vocab import Vocab
 
 BACKENDS = ["reference", "compiled"] if len(_backend.available()) > 1 else ["reference"]
-SAMPLE = b"b a rare\n\nunknown\na  b longer-than-eight longer-than-eight\r\nb \xc3\xa9t\xc3\xa9\n \n\x0b\x0ca \xc3\xa9t\xc3\xa9 b"
+SAMPLE = (
+    b"b a rare\n\nunknown\na  b longer-than-eight longer-than-eight\r\n"
+    b"b \xc3\xa9t\xc3\xa9\n \n\x0b\x0ca \xc3\xa9t\xc3\xa9 b"
+)
 SENTENCES = [[word.decode() for word in line.split()] for line in SAMPLE.split(b"\n")]
 words = st.sampled_from(["a", "b", "c", "été", "longer-than-eight", "rare1", "rare2", "rare3"])
 
@@ -51,7 +54,7 @@ def small_memory(monkeypatch):
 @pytest.fixture
 def small_blocks(monkeypatch):
     def set_to(n):
-        monkeypatch.setattr(text.blocks, "__defaults__", (n,))
+        monkeypatch.setattr(text, "BLOCK_BYTES", n)
         monkeypatch.setattr(text, "BATCH_WORDS", n)
         monkeypatch.setattr(corpus, "_CHUNK_IDS", n)
 
@@ -96,12 +99,14 @@ def test_generators_are_read_once(backend, small_blocks, n):
     check(EncodedCorpus.from_source((s for s in SENTENCES), vocab), vocab, SENTENCES)
 
 
-@given(st.lists(st.lists(words, max_size=6), max_size=12), st.integers(1, 40), st.integers(1, 3), st.booleans())
+@given(
+    st.lists(st.lists(words, max_size=6), max_size=12), st.integers(1, 40), st.integers(1, 3), st.booleans()
+)
 def test_any_corpus(tmp_path_factory, sentences, n, threads, on_disk):
     file = tmp_path_factory.mktemp("corpus") / "t"
     file.write_text("\n".join(" ".join(s) for s in sentences), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         patch.setattr(text, "BATCH_WORDS", n)
         patch.setattr(corpus, "_CHUNK_IDS", n)
         patch.setattr(corpus, "IN_MEMORY_BYTES", 64 if on_disk else 1 << 20)
@@ -342,7 +347,12 @@ def test_bad_utf8(tmp_path, backend, small_blocks):
         small_blocks(n)
         with pytest.raises(CorpusError, match=r"t, line 2: byte 0xff"):
             EncodedCorpus.from_source(tmp_path / "t", vocab)
-        assert EncodedCorpus.from_source(tmp_path / "t", vocab, errors="ignore").tokens.tolist() == [0, -1, 0, -1]
+        assert EncodedCorpus.from_source(tmp_path / "t", vocab, errors="ignore").tokens.tolist() == [
+            0,
+            -1,
+            0,
+            -1,
+        ]
         assert EncodedCorpus.from_source(tmp_path / "t", vocab, errors="replace").tokens.tolist() == [0, -1]
 
 
@@ -396,7 +406,7 @@ def test_a_full_disk_names_the_file(tmp_path):
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
     try:
-        with pytest.raises(OSError, match="while writing token ids.*ids"):
+        with pytest.raises(OSError, match=r"while writing token ids.*ids"):
             count_and_encode([["a"] * 100_000], min_count=1, path=tmp_path / "ids", keep=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from fastvec import text
 from fastvec.errors import CorpusError
-from fastvec.text import LineSentence, Part, PathLineSentences, Text8Corpus, blocks, in_order, stitched, text_files
+from fastvec.text import (
+    LineSentence,
+    Part,
+    PathLineSentences,
+    Text8Corpus,
+    blocks,
+    in_order,
+    stitched,
+    text_files,
+)
 
 COMPRESS = {
     "gz": gzip.compress,
@@ -24,11 +33,14 @@ COMPRESS = {
     "xz": lzma.compress,
     "zst": lambda data: zstandard.ZstdCompressor().compress(data),
 }
-TRICKY = b"one two\r\n\n three\tfour  fivefivefivefive\n \x0bsix\x0cseven\n\xc3\xa9t\xc3\xa9 \xed\x95\x9c\xea\xb5\xad eight"
+TRICKY = (
+    b"one two\r\n\n three\tfour  fivefivefivefive\n \x0bsix\x0cseven\n"
+    b"\xc3\xa9t\xc3\xa9 \xed\x95\x9c\xea\xb5\xad eight"
+)
 WHITESPACE = b" \t\n\v\f\r"
 
 
-def read(path, block_bytes=text.BLOCK_BYTES):
+def read(path, block_bytes=None):
     return [bytes(data) for data, _ in blocks(path, block_bytes)]
 
 
@@ -51,7 +63,10 @@ def test_blocks_end_at_newlines_where_a_line_fits(file):
     assert all(block.endswith(b"\n") for block in read(file, 50))
 
 
-@given(st.lists(st.sampled_from([b"a", b"bb", b"longer-word", b" ", b"\n", b"\r\n", "é".encode()])), st.integers(1, 30))
+@given(
+    st.lists(st.sampled_from([b"a", b"bb", b"longer-word", b" ", b"\n", b"\r\n", "é".encode()])),
+    st.integers(1, 30),
+)
 def test_blocks_of_any_text(tmp_path_factory, pieces, block_bytes):
     file = tmp_path_factory.mktemp("blocks") / "t"
     file.write_bytes(b"".join(pieces))
@@ -138,7 +153,7 @@ def test_directory_in_order_of_names(tmp_path):
     (tmp_path / "sub").mkdir()
     assert [p.name for p in text_files(tmp_path)] == ["a.txt", "b.txt", "c"]
     assert [p.name for p in text_files(str(tmp_path))] == ["a.txt", "b.txt", "c"]
-    with pytest.raises(CorpusError, match="sub.*no file"):
+    with pytest.raises(CorpusError, match=r"sub.*no file"):
         text_files(tmp_path / "sub")
 
 
@@ -152,14 +167,19 @@ def test_what_is_read_as_files(file):
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 13, 1 << 20])
 def test_line_sentence(file, monkeypatch, block_bytes):
-    monkeypatch.setattr(blocks, "__defaults__", (block_bytes,))
+    monkeypatch.setattr(text, "BLOCK_BYTES", block_bytes)
     file.write_bytes(TRICKY)
     want = [[w.decode() for w in line.split()] for line in TRICKY.split(b"\n") if line.split()]
     assert list(LineSentence(file)) == want
     assert list(LineSentence(str(file))) == want
     assert list(LineSentence(file, limit=1)) == want[:1]
     assert list(LineSentence(file, limit=3)) == want[:2]  # the second line is blank
-    assert list(LineSentence(file, max_sentence_length=2))[:4] == [["one", "two"], ["three", "four"], want[1][2:], want[2]]
+    assert list(LineSentence(file, max_sentence_length=2))[:4] == [
+        ["one", "two"],
+        ["three", "four"],
+        want[1][2:],
+        want[2],
+    ]
 
 
 def test_path_line_sentences(tmp_path):
@@ -171,7 +191,7 @@ def test_path_line_sentences(tmp_path):
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 1 << 20])
 def test_text8_corpus(file, monkeypatch, block_bytes):
-    monkeypatch.setattr(blocks, "__defaults__", (block_bytes,))
+    monkeypatch.setattr(text, "BLOCK_BYTES", block_bytes)
     words = [f"w{i}" for i in range(25)]
     file.write_text(" " + " ".join(words) + "\n")
     assert list(Text8Corpus(file, 10)) == [words[:10], words[10:20], words[20:]]

@@ -15,7 +15,19 @@ from fastvec.vocab import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, Vocab
 from fastvec.words import WordTable
 
 BACKENDS = ["reference", "compiled"] if len(_backend.available()) > 1 else ["reference"]
-WORDS = [b"a", b"b", b"</s>", b"seven77", b"eight888", b"nine99999", b"x" * 70, "été".encode(), "한국어".encode(), b"\0", b"a\0"]
+WORDS = [
+    b"a",
+    b"b",
+    b"</s>",
+    b"seven77",
+    b"eight888",
+    b"nine99999",
+    b"x" * 70,
+    "été".encode(),
+    "한국어".encode(),
+    b"\0",
+    b"a\0",
+]
 SPACES = [b" ", b"  ", b"\n", b"\n\n", b"\r\n", b"\t", b"\v", b"\f", b" \n"]
 pieces = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(SPACES)), max_size=60)
 SAMPLE = b"b a\n\na  b longer-than-eight\r\nb \xc3\xa9t\xc3\xa9\n \n\x0b\x0ca b\nsixteen-letters! b"
@@ -39,7 +51,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def block_bytes(monkeypatch):
-    return lambda n: monkeypatch.setattr(text.blocks, "__defaults__", (n,))
+    return lambda n: monkeypatch.setattr(text, "BLOCK_BYTES", n)
 
 
 def as_dict(vocab):
@@ -76,7 +88,7 @@ def test_any_text_counts_like_python(tmp_path_factory, parts, n, workers):
     file = tmp_path_factory.mktemp("vocab") / "t"
     file.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         if not data.split():
             with pytest.raises(CorpusError, match="no word"):
                 Vocab.from_source(file, min_count=1)
@@ -111,12 +123,16 @@ def test_scan_like_the_twin(blocks, limit, pending):
         for i in range(2):
             merged[i].merge([tables[i], tables[i]], part, 3)
         packed = [m.select(np.ones(len(m), np.uint8)) for m in merged]
-        ranked = [load(b, "vocab").ranked(*p, m.counts()) for b, p, m in zip(BACKENDS, packed, merged, strict=True)]
+        ranked = [
+            load(b, "vocab").ranked(*p, m.counts()) for b, p, m in zip(BACKENDS, packed, merged, strict=True)
+        ]
         for mine, theirs in zip(*ranked, strict=True):
             np.testing.assert_array_equal(mine, theirs)
 
 
-@given(st.lists(st.lists(st.text(alphabet="ab é\n\0한", max_size=10), max_size=6), max_size=6), st.integers(0, 4))
+@given(
+    st.lists(st.lists(st.text(alphabet="ab é\n\0한", max_size=10), max_size=6), max_size=6), st.integers(0, 4)
+)
 def test_add_like_the_twin(sentences, limit):
     answers = []
     for name in BACKENDS:
@@ -333,7 +349,9 @@ def test_trim_rule(file, backend):
     assert sorted(asked) == [("a", 3, 2), ("b", 2, 2), ("c", 1, 2)]
 
 
-@pytest.mark.parametrize(("most", "kept"), [(1, "a"), (2, "a"), (3, "abc"), (4, "abc"), (5, "abcde"), (9, "abcde")])
+@pytest.mark.parametrize(
+    ("most", "kept"), [(1, "a"), (2, "a"), (3, "abc"), (4, "abc"), (5, "abcde"), (9, "abcde")]
+)
 def test_max_final_vocab(backend, most, kept):
     """Equally frequent words stay or go together: 5, 3, 3, 1, 1 occurrences."""
     vocab = Vocab.from_counts({"a": 5, "b": 3, "c": 3, "d": 1, "e": 1}, max_final_vocab=most)
@@ -371,14 +389,16 @@ def test_max_vocab_size_as_in_gensim(tmp_path_factory, sentences, limit, with_ru
     file = tmp_path_factory.mktemp("bounded") / "t"
     file.write_text("\n\n".join(" ".join(sentence) for sentence in sentences))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text.blocks, "__defaults__", (n,))
+        patch.setattr(text, "BLOCK_BYTES", n)
         patch.setattr(text, "BATCH_WORDS", n)
         for module in ("words", "vocab", "encode"):
             patch.setattr(_backend, module, load(name, module), raising=False)
         for source in (file, iter(sentences)):
             try:
                 found = as_dict(
-                    Vocab.from_source(source, min_count=0, max_vocab_size=limit, trim_rule=trim_rule, workers=3)
+                    Vocab.from_source(
+                        source, min_count=0, max_vocab_size=limit, trim_rule=trim_rule, workers=3
+                    )
                 )
             except CorpusError:
                 found = {}
@@ -386,12 +406,16 @@ def test_max_vocab_size_as_in_gensim(tmp_path_factory, sentences, limit, with_ru
 
 
 def test_from_counts(backend):
-    vocab = Vocab.from_counts({"b": 2, b"a": 2, "été": 7, "rare": 1, "a": 1, "none": np.int64(0)}, min_count=2)
+    vocab = Vocab.from_counts(
+        {"b": 2, b"a": 2, "été": 7, "rare": 1, "a": 1, "none": np.int64(0)}, min_count=2
+    )
     assert listed(vocab) == [("été", 7), ("a", 3), ("b", 2)]
     assert (vocab.corpus_words, vocab.corpus_sentences) == (13, 0)
 
 
-@pytest.mark.parametrize("counts", [{b"\xff": 1}, {"\ud800": 1}, {"a": -1}, {"a": 1.5}, {"a": "1"}, {"a": True}, {7: 1}], ids=str)
+@pytest.mark.parametrize(
+    "counts", [{b"\xff": 1}, {"\ud800": 1}, {"a": -1}, {"a": 1.5}, {"a": "1"}, {"a": True}, {7: 1}], ids=str
+)
 def test_from_counts_refuses(counts):
     with pytest.raises(CorpusError):
         Vocab.from_counts(counts)
@@ -493,6 +517,8 @@ def test_noise_table_refuses(exponent):
 def test_ranked_orders_ties_by_bytes(backend):
     words = sorted({b"abcdefgh" * k + s for k in range(3) for s in (b"", b"\0", b"a", b"\xc3\xa9", b"zz")})
     table = WordTable.from_words(words[::-1])
-    new_text, offsets, counts = _backend.vocab.ranked(table.text, table.offsets, np.ones(len(words), np.int64))
+    new_text, offsets, counts = _backend.vocab.ranked(
+        table.text, table.offsets, np.ones(len(words), np.int64)
+    )
     assert [new_text[a:b].tobytes() for a, b in pairwise(offsets.tolist())] == words
     assert counts.tolist() == [1] * len(words)

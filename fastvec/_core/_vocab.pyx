@@ -6,8 +6,8 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from fastvec._core.token_table cimport (
-    FV_NO_MEMORY, FV_TOO_LONG, FV_TOO_MANY, fv_end_line, fv_make_token, fv_scan, fv_scan_text, fv_table, fv_table_add,
-    fv_table_free, fv_table_merge, fv_table_reserve, fv_take, fv_token,
+    FV_NO_MEMORY, FV_TOO_LONG, FV_TOO_MANY, fv_end_line, fv_make_token, fv_scan, fv_scan_text, fv_table,
+    fv_table_add, fv_table_free, fv_table_merge, fv_table_reserve, fv_take, fv_token,
 )
 from fastvec._core.words cimport fv_find_word
 
@@ -15,7 +15,8 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 cdef extern from "rank_words.h" nogil:
-    int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, int64_t n, int64_t *order)
+    int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, int64_t n,
+                      int64_t *order)
 
 
 cdef int check(int64_t status) except -1:
@@ -30,15 +31,16 @@ cdef int check(int64_t status) except -1:
 
 
 cdef tuple as_tuple(const fv_scan *scan):
-    return (scan.stop, scan.words, scan.lines, scan.sentences, bool(scan.lead), bool(scan.pending), scan.n_ids)
+    return (scan.stop, scan.words, scan.lines, scan.sentences, bool(scan.lead), bool(scan.pending),
+            scan.n_ids)
 
 
 cdef class TokenTable:
-    """Distinct words with their counts; ids in order of first appearance. One thread at a time may use a table.
+    """Distinct words with their counts; ids in order of first appearance. For one thread at a time.
 
     `scan` and `add` return ``(stop, words, lines, sentences, lead, pending, n_ids)``: what was read (bytes or
-    sentences), tokens, newlines, sentences that ended and hold a word of the table, whether a newline came before
-    any word of it, whether such words follow the last newline, ids written.
+    sentences), tokens, newlines, sentences that ended and hold a word of the table, whether a newline came
+    before any word of it, whether such words follow the last newline, ids written.
     """
 
     cdef:
@@ -75,8 +77,9 @@ cdef class TokenTable:
     def scan(self, const uint8_t[::1] data, int32_t[::1] ids=None, int64_t limit=0, bint pending=False):
         """Count the words of `data` (a frozen table: find them), split at ASCII whitespace.
 
-        Ids go to `ids` (room for ``len(data) + 1``), -1 after each sentence. With `limit`, stop after the sentence
-        that leaves more than so many words in the table. `pending`: the first line holds words in an earlier block.
+        Ids go to `ids` (room for ``len(data) + 1``), -1 after each sentence. With `limit`, stop after the
+        sentence that leaves more than so many words in the table. `pending`: the first line holds words in an
+        earlier block.
         """
         cdef:
             fv_scan scan
@@ -84,7 +87,7 @@ cdef class TokenTable:
             const uint8_t *bytes = &data[0] if data.shape[0] else NULL
         if ids is not None:
             if ids.shape[0] <= data.shape[0]:
-                raise ValueError(f"ids: {ids.shape[0]} places for {data.shape[0]} bytes; one more than bytes is needed")
+                raise ValueError(f"ids: {ids.shape[0]} places for {data.shape[0]} bytes; give one more")
             out = &ids[0]
         memset(&scan, 0, sizeof(scan))
         scan.pending = pending
@@ -96,8 +99,8 @@ cdef class TokenTable:
     def add(self, list sentences, Py_ssize_t first=0, int32_t[::1] ids=None, int64_t limit=0):
         """The same for ``sentences[first:]``, lists or tuples of str, which end like lines.
 
-        `ids` has room for all their words and ends. Raises TypeError or UnicodeEncodeError at a word that is no
-        str or does not encode; the words before it are counted.
+        `ids` has room for all their words and ends. Raises TypeError or UnicodeEncodeError at a word that is
+        no str or does not encode; the words before it are counted.
         """
         cdef:
             fv_scan scan
@@ -129,10 +132,10 @@ cdef class TokenTable:
         """Add the words and counts of `tables` whose hash falls into part `part` of `parts`."""
         cdef:
             TokenTable other
-            int64_t total = 0, status
+            int64_t most = 0, status
         for other in tables:
-            total += other.table.n
-        check(fv_table_reserve(&self.table, self.table.n + total // <int64_t>parts))
+            most = max(most, other.table.n)
+        check(fv_table_reserve(&self.table, self.table.n + most // <int64_t>parts))
         for other in tables:
             with nogil:
                 status = fv_table_merge(&self.table, &other.table, part, parts)
@@ -207,8 +210,8 @@ cdef class TokenTable:
         with nogil:
             for i in range(self.table.n):
                 start = self.table.offsets[i]
-                found[i] = fv_find_word(&slots[0, 0], slots.shape[0] - 1, bytes, &offsets[0], self.table.text + start,
-                                        self.table.offsets[i + 1] - start)
+                found[i] = fv_find_word(&slots[0, 0], slots.shape[0] - 1, bytes, &offsets[0],
+                                        self.table.text + start, self.table.offsets[i + 1] - start)
         return out
 
 
@@ -218,8 +221,8 @@ def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::
         int64_t i, n = counts.shape[0], start, size = 0
         int status = 0
         const uint8_t *bytes = &text[0] if text.shape[0] else NULL
-    new_text, new_offsets, new_counts = np.empty(text.shape[0], np.uint8), np.zeros(n + 1, np.int64), np.empty(n, np.int64)
-    order_array = np.empty(n, np.int64)
+    new_text, new_offsets = np.empty(text.shape[0], np.uint8), np.zeros(n + 1, np.int64)
+    new_counts, order_array = np.empty(n, np.int64), np.empty(n, np.int64)
     cdef:
         int64_t[::1] order = order_array, bounds = new_offsets, sorted_counts = new_counts
         uint8_t[::1] to = new_text
@@ -249,7 +252,8 @@ def alias_table(const double[::1] weights, uint32_t[:, ::1] table):
         double total = 0
     if table.shape[0] != n or table.shape[1] != 2:
         raise ValueError(f"table: {table.shape[0]} x {table.shape[1]} for {n} weights")
-    # `stack` holds the lean columns from the front, the fat ones from the back; `share` is n times the probability.
+    # `stack` holds the lean columns from the front, the fat ones from the back; `share` is n times the
+    # probability.
     stack_array, share_array = np.empty(n, np.int32), np.empty(n, np.float64)
     cdef:
         int32_t[::1] stack = stack_array

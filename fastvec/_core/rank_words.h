@@ -17,23 +17,26 @@ static inline uint64_t fv_prefix(const uint8_t *word, int64_t length) {
     return prefix;
 }
 
-static inline int fv_comes_before(const fv_ranked *a, const fv_ranked *b, const uint8_t *text, const int64_t *offsets) {
-    int64_t length_a, length_b;
+static inline int fv_comes_before(const fv_ranked *a, const fv_ranked *b, const uint8_t *text,
+                                  const int64_t *offsets) {
+    int64_t length_a, length_b, shorter;
     int order;
     if (a->count != b->count) return a->count > b->count;
     if (a->prefix != b->prefix) return a->prefix < b->prefix;
     length_a = offsets[a->id + 1] - offsets[a->id];
     length_b = offsets[b->id + 1] - offsets[b->id];
-    order = memcmp(text + offsets[a->id], text + offsets[b->id], (size_t)(length_a < length_b ? length_a : length_b));
+    shorter = length_a < length_b ? length_a : length_b;
+    order = memcmp(text + offsets[a->id], text + offsets[b->id], (size_t)shorter);
     return order ? order < 0 : length_a < length_b;
 }
 
 /* Fill order[0:n] with the words' indices. Returns 0, or FV_NO_MEMORY. */
 static inline int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, int64_t n,
                                 int64_t *order) {
-    fv_ranked *from = malloc((size_t)n * 2 * sizeof *from), *to = from + n, *both = from, *swap;
+    fv_ranked *both = malloc((size_t)n * 2 * sizeof *both), *from = both, *to, *swap;
     int64_t width, left, i;
-    if (!from) return FV_NO_MEMORY;
+    if (!both) return FV_NO_MEMORY;
+    to = both + n;
     for (i = 0; i < n; i++) {
         from[i].count = counts[i];
         from[i].id = i;
@@ -42,9 +45,10 @@ static inline int fv_rank_words(const uint8_t *text, const int64_t *offsets, con
     for (width = 1; width < n; width *= 2) {
         for (left = 0; left < n; left += 2 * width) {
             int64_t a = left, b = left + width, mid = b < n ? b : n, end = b + width < n ? b + width : n;
-            for (b = mid, i = left; i < end; i++)
-                to[i] = b >= end || (a < mid && !fv_comes_before(&from[b], &from[a], text, offsets)) ? from[a++]
-                                                                                                    : from[b++];
+            for (b = mid, i = left; i < end; i++) {
+                int take_a = b >= end || (a < mid && !fv_comes_before(&from[b], &from[a], text, offsets));
+                to[i] = take_a ? from[a++] : from[b++];
+            }
         }
         swap = from, from = to, to = swap;
     }

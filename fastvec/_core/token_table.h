@@ -1,15 +1,16 @@
 /* Words of a text, found in a table or entered into it: one pass over whitespace, keys, slots and counts.
  *
- * Table. `slots` is open addressing over 16-byte slots {key, id + 1, length}. A word of up to eight bytes is its own
- * key, so that most tokens touch one cache line and no text; the key of a longer one is its 64-bit hash, and its bytes
- * are compared. Word i is text[offsets[i]:offsets[i + 1]] and was seen counts[i] times; ids follow first appearance.
+ * Table. `slots` is open addressing over 16-byte slots {key, id + 1, length}. A word of up to eight bytes is
+ * its own key, so that most tokens touch one cache line and no text; the key of a longer one is its 64-bit
+ * hash, and its bytes are compared. Word i is text[offsets[i]:offsets[i + 1]] and was seen counts[i] times;
+ * ids follow first appearance.
  *
- * Scan. Whitespace becomes a bit mask, 64 bytes at a time; the words between go into a batch with their hashes, their
- * slots are prefetched, and the batch is then looked up: the misses of 64 words overlap.
+ * Scan. Whitespace becomes a bit mask, 64 bytes at a time; the words between go into a batch with their
+ * hashes, their slots are prefetched, and the batch is then looked up: the misses of 64 words overlap.
  *
- * A text comes in blocks, cut anywhere between words. What a block cannot know, whether its first line holds words
- * in an earlier block, it leaves open: `lead` says that a newline came before any word of it, `pending` that
- * words follow its last newline.
+ * A text comes in blocks, cut anywhere between words. What a block cannot know, whether its first line holds
+ * words in an earlier block, it leaves open: `lead` says that a newline came before any word of it, `pending`
+ * that words follow its last newline.
  */
 #ifndef FASTVEC_TOKEN_TABLE_H
 #define FASTVEC_TOKEN_TABLE_H
@@ -109,8 +110,9 @@ static FV_INLINE fv_slot *fv_table_slot(const fv_table *t, const fv_token *token
 
 /* Move the words into `size` slots (a power of two). */
 static inline int fv_table_resize(fv_table *t, uint64_t size) {
-    fv_slot *old = t->slots, *fresh = size <= SIZE_MAX / sizeof *fresh ? calloc((size_t)size, sizeof *fresh) : NULL;
+    fv_slot *old = t->slots, *fresh = NULL;
     uint64_t i, at, mask = size - 1;
+    if (size <= SIZE_MAX / sizeof *fresh) fresh = calloc((size_t)size, sizeof *fresh);
     if (!fresh) return FV_NO_MEMORY;
     for (i = 0; old && i <= t->mask; i++) {
         if (!old[i].id) continue;
@@ -147,8 +149,8 @@ static inline int64_t fv_table_enter(fv_table *t, const fv_token *token) {
     if (fv_table_reserve(t, t->n + 1)) return FV_NO_MEMORY;
     if (t->n + 1 >= t->room) {
         room = t->room ? t->room + t->room / 2 : 1024;
-        if (fv_grow((void **)&t->offsets, room, sizeof(int64_t)) || fv_grow((void **)&t->counts, room, sizeof(int64_t)))
-            return FV_NO_MEMORY;
+        if (fv_grow((void **)&t->offsets, room, sizeof(int64_t))) return FV_NO_MEMORY;
+        if (fv_grow((void **)&t->counts, room, sizeof(int64_t))) return FV_NO_MEMORY;
         t->room = room;
     }
     if (!t->text || used + (int64_t)token->length > t->text_room) {
@@ -215,7 +217,8 @@ static FV_INLINE uint64_t fv_spaces_16(const uint8_t *at) {
     return (uint64_t)_mm_movemask_epi8(_mm_or_si128(controls, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '))));
 }
 static FV_INLINE uint64_t fv_spaces_64(const uint8_t *at) {
-    return fv_spaces_16(at) | fv_spaces_16(at + 16) << 16 | fv_spaces_16(at + 32) << 32 | fv_spaces_16(at + 48) << 48;
+    return fv_spaces_16(at) | fv_spaces_16(at + 16) << 16 | fv_spaces_16(at + 32) << 32
+           | fv_spaces_16(at + 48) << 48;
 }
 #else
 static FV_INLINE uint64_t fv_spaces_64(const uint8_t *at) {
@@ -265,8 +268,8 @@ static FV_INLINE int fv_take(fv_table *t, const fv_token *token, int insert, int
 }
 
 /* Look a batch up; a token of length 0 is a newline. Returns 1 where the scan must stop. */
-static FV_INLINE int fv_take_batch(fv_table *t, const fv_token *batch, int filled, const uint8_t *data, int64_t limit,
-                                   int insert, int32_t *ids, fv_scan *s) {
+static FV_INLINE int fv_take_batch(fv_table *t, const fv_token *batch, int filled, const uint8_t *data,
+                                   int64_t limit, int insert, int32_t *ids, fv_scan *s) {
     int i;
     for (i = 0; i < filled; i++) {
         if (batch[i].length) {
@@ -285,8 +288,8 @@ static FV_INLINE int fv_take_batch(fv_table *t, const fv_token *batch, int fille
     return 0;
 }
 
-static FV_INLINE void fv_scan_any(fv_table *t, const uint8_t *data, int64_t n, int64_t limit, int insert, int32_t *ids,
-                                  fv_scan *s) {
+static FV_INLINE void fv_scan_any(fv_table *t, const uint8_t *data, int64_t n, int64_t limit, int insert,
+                                  int32_t *ids, fv_scan *s) {
     fv_token batch[FV_BATCH + 1];
     const uint8_t *end = data + n;
     int64_t start = 0, base;
@@ -315,10 +318,11 @@ static FV_INLINE void fv_scan_any(fv_table *t, const uint8_t *data, int64_t n, i
     if (!fv_take_batch(t, batch, filled, data, limit, insert, ids, s)) s->stop = n;
 }
 
-/* Scan text[0:n]: enter and count its words (`insert`) or only find them; write ids, -1 after each sentence, where
- * `ids` (room for n + 1) is given. With `limit`, stop after the sentence that leaves more words in the table. */
-static inline void fv_scan_text(fv_table *t, const uint8_t *text, int64_t n, int64_t limit, int insert, int32_t *ids,
-                                fv_scan *s) {
+/* Scan text[0:n]: enter and count its words (`insert`) or only find them; write ids, -1 after each sentence,
+ * where `ids` (room for n + 1) is given. With `limit`, stop after the sentence that leaves more words in the
+ * table. */
+static inline void fv_scan_text(fv_table *t, const uint8_t *text, int64_t n, int64_t limit, int insert,
+                                int32_t *ids, fv_scan *s) {
     if (!insert) fv_scan_any(t, text, n, 0, 0, ids, s);
     else if (ids) fv_scan_any(t, text, n, limit, 1, ids, s);
     else fv_scan_any(t, text, n, limit, 1, NULL, s);

@@ -25,5 +25,5 @@ cdef extern from "token_table.h" nogil:
     fv_token fv_make_token(const uint8_t *word, uint64_t length, const uint8_t *end)
     int fv_take(fv_table *table, const fv_token *token, int insert, int32_t *ids, fv_scan *scan)
     void fv_end_line(fv_scan *scan, int32_t *ids)
-    void fv_scan_text(fv_table *table, const uint8_t *text, int64_t n, int64_t limit, int insert, int32_t *ids,
-                      fv_scan *scan)
+    void fv_scan_text(fv_table *table, const uint8_t *text, int64_t n, int64_t limit, int insert,
+                      int32_t *ids, fv_scan *scan)

@@ -1,4 +1,5 @@
-/* Is this UTF-8? As the Unicode Standard has it (table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* Is this UTF-8? As the Unicode Standard has it (table 3-7): no overlong forms, no surrogates, nothing above
+ * U+10FFFF. */
 #ifndef FASTVEC_UTF8_CHECK_H
 #define FASTVEC_UTF8_CHECK_H
 

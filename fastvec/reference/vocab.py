@@ -56,7 +56,7 @@ class TokenTable:
         self, data: Any, ids: NDArray[np.int32] | None = None, limit: int = 0, pending: bool = False
     ) -> Found:
         if ids is not None and len(ids) <= len(data):
-            raise ValueError(f"ids: {len(ids)} places for {len(data)} bytes; one more than bytes is needed")
+            raise ValueError(f"ids: {len(ids)} places for {len(data)} bytes; give one more")
         seen = Progress(ids, pending)
         for line in _lines(bytes(data)):
             for word in line.split():
