@@ -67,7 +67,9 @@ arrays = st.sampled_from(
     ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8", ">f4"]
 ).flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_side=0, max_side=5)))
 strided = st.builds(lambda a, step: a[::step], arrays, st.sampled_from([1, 2, -1])) | arrays.map(np.transpose)
-names = st.text(min_size=1, max_size=5).filter(lambda n: n.isprintable() and n != "__metadata__")
+names = st.text(min_size=1, max_size=5).filter(
+    lambda n: n.isprintable() and n not in {"__metadata__", *store.RESERVED}
+)
 
 
 @settings(max_examples=100, deadline=None)
