@@ -237,10 +237,10 @@ def pearson(x: Any, y: Any) -> Correlation:
     """Return Pearson's correlation of two samples of (n,); p-value: t-test of n - 2 degrees of freedom."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     x, y = x - x.mean(), y - y.mean()
-    length = math.sqrt(x @ x) * math.sqrt(y @ y)
-    if len(x) < 2 or not length > 0:
+    lengths = np.linalg.norm(x), np.linalg.norm(y)
+    if len(x) < 2 or not min(lengths) > 0:
         return Correlation(math.nan, math.nan)
-    r = max(-1.0, min(1.0, float(x @ y) / length))
+    r = max(-1.0, min(1.0, float((x / lengths[0]) @ (y / lengths[1]))))
     # P(|T| > t) = I(df / (df + t^2); df / 2, 1 / 2); t^2 = r^2 df / (1 - r^2): the argument is 1 - r^2.
     return Correlation(r, _incomplete_beta((len(x) - 2) / 2, 0.5, (1 - r) * (1 + r)) if len(x) > 2 else 1.0)
 

@@ -149,7 +149,8 @@ class KeyedVectors:
         """Return the vector of a key, (D,), or of several, (n, D)."""
         if isinstance(keys, KEY):
             return self.get_vector(keys)
-        return np.stack([self.get_vector(key) for key in keys])
+        rows: Array = self.vectors[np.array([self.get_index(key) for key in keys], np.intp)]
+        return rows
 
     def get_vecattr(self, key: Key, attr: str) -> Any:
         """Return an attribute of `key`; fastvec keeps ``"count"``.

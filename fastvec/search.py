@@ -98,7 +98,7 @@ def _scores(block: Floats, norms: NDArray[np.float32], queries: NDArray[np.float
     """Return ``queries @ block.T / norms`` as (Q, B)."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.where(norms > 0, 1 / norms, np.float32(0))
-        scores: NDArray[np.float32] = queries @ block.astype(np.float32, copy=False).T
+        scores: NDArray[np.float32] = queries @ np.ascontiguousarray(block, np.float32).T
         scores *= scale
     return scores
 

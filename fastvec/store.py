@@ -405,7 +405,7 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
         )
         raise FormatError(f"{os.fspath(path)}: no .fvec file that this fastvec reads: {reason}")
     if not tensors.checked:
-        raise FormatError(f"{os.fspath(path)}: the header has lost its checksum: damaged, or written by others")
+        raise FormatError(f"{os.fspath(path)}: the header lost its checksum: damaged, or written by others")
     vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)
     if n >= 1 << 31:

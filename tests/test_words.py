@@ -125,7 +125,7 @@ def test_damaged_tables_raise_format_errors_that_name_the_file():
             look(table)
     with pytest.raises(FormatError, match="index"):
         WordTable(text, offsets - 1, slots, "x.fvec").find("a")
-    with pytest.raises(FormatError, match="word 0, .* is not UTF-8"):
+    with pytest.raises(FormatError, match=r"word 0, .* is not UTF-8"):
         list(WordTable(np.array([255], np.uint8), np.array([0, 1]), slots, "x.fvec"))
 
 

@@ -112,25 +112,24 @@ def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
 class _Rows:
     """A matrix that grows as rows come: a header is believed as far as the file bears it out."""
 
-    def __init__(self, width: int, dtype: np.dtype[Any], expected: int | None) -> None:
-        self._room = np.empty((min(expected or 0, max(1, CHUNK // width)), width), dtype)
-        self._expected = expected
+    def __init__(self, width: int, dtype: np.dtype[Any]) -> None:
+        self._room = np.empty((0, width), dtype)
         self._used = 0
 
     def append(self, rows: Array) -> None:
         end = self._used + len(rows)
         if end > len(self._room):
-            size = max(end, len(self._room) * 3 // 2)
-            if self._expected is not None:
-                size = max(end, min(size, self._expected))
-            self._room.resize((size, self._room.shape[1]), refcheck=False)
+            self._resize(max(end, len(self._room) * 9 // 8))
         self._room[self._used : end] = rows
         self._used = end
 
     def finish(self) -> Array:
-        if self._used < len(self._room):
-            self._room.resize((self._used, self._room.shape[1]), refcheck=False)
+        self._resize(self._used)
         return self._room
+
+    def _resize(self, size: int) -> None:
+        # A large block of memory is remapped, not copied. Nothing else refers to it yet.
+        self._room.resize((size, self._room.shape[1]), refcheck=False)
 
 
 def _read_binary(
@@ -153,17 +152,17 @@ def _read_binary(
             f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow",
         )
     words: list[bytes] = []
-    rows = _Rows(width, dtype, wanted)
+    rows = _Rows(width, dtype)
     chunk = b""
     while len(words) < wanted:
-        more = file.read(max(CHUNK, row_bytes))
+        more = file.read(max(CHUNK, len(chunk)))
         chunk += more
         found, starts, used = _scan(chunk, row_bytes, wanted - len(words))
         if starts:
             rows.append(_gather(chunk, starts, row_bytes))
         words += found
         chunk, offset = chunk[used:], offset + used
-        if len(words) < wanted and (not more or len(chunk) > MAX_WORD + row_bytes + len(more)):
+        if len(words) < wanted and (not more or len(chunk) > MAX_WORD + row_bytes):
             reason = "the file ends" if not more else f"no word of up to {MAX_WORD} bytes"
             _fail(
                 path,
@@ -229,9 +228,9 @@ def _read_text(
         if not block:
             break
         width = width or len(block[0].split()) - 1
-        rows = rows or _Rows(width, dtype, wanted)
         found, numbers = _parse(block, width, path, number)
         words += found
+        rows = rows or _Rows(width, dtype)
         rows.append(numbers)
         number += len(block)
     if count is not None and wanted is not None and len(words) < wanted:

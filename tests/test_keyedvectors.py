@@ -1,0 +1,215 @@
+"""The queries: small vectors whose answers can be worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fastvec.errors import FormatError
+from fastvec.keyedvectors import KeyedVectors
+from fastvec.words import WordTable
+
+WORDS = ["north", "east", "northeast", "south", "nowhere", "far north"]
+VECTORS = np.array([[0, 2], [3, 0], [1, 1], [0, -1], [0, 0], [0, 9]], np.float32)
+HALF = math.sqrt(0.5)
+
+
+@pytest.fixture(params=["memory", "mapped", "double"])
+def kv(request, tmp_path):
+    vectors = VECTORS.astype(np.float64) if request.param == "double" else VECTORS.copy()
+    made = KeyedVectors._from_parts(WordTable.from_words(WORDS), vectors, np.arange(6, 0, -1), {"a": "b"})
+    if request.param != "mapped":
+        return made
+    made.save(tmp_path / "words.fvec")
+    return KeyedVectors.load(tmp_path / "words.fvec")
+
+
+def approximately(found):
+    return [(word, pytest.approx(score, abs=1e-6)) for word, score in found]
+
+
+def test_words_and_rows(kv):
+    assert len(kv) == 6 and kv.vector_size == 2 and repr(kv) == "KeyedVectors<vector_size=2, 6 keys>"
+    assert (
+        kv.index_to_key[:] == WORDS and kv.index_to_key[-1] == "far north" and kv.key_to_index["south"] == 3
+    )
+    assert dict(kv.key_to_index) == {w: i for i, w in enumerate(WORDS)}
+    assert "north" in kv and "up" not in kv and 5 in kv and 6 not in kv and -1 not in kv and np.int32(2) in kv
+    assert (
+        kv.get_index("south") == 3 == kv.get_index(3)
+        and kv.get_index("up", -1) == -1
+        and kv.get_index("up", 0) == 0
+    )
+    assert kv.has_index_for("east") and not kv.has_index_for("up")
+    assert kv.get_vecattr("east", "count") == 5
+
+
+def test_vectors_of_keys(kv):
+    assert kv["east"].tolist() == [3, 0] == kv[1].tolist() == kv[np.int64(1)].tolist()
+    assert kv[["east", 0]].tolist() == [[3, 0], [0, 2]] and kv[np.array([3])].tolist() == [[0, -1]]
+    assert kv.get_vector("far north", norm=True).tolist() == [0, 1]
+    assert kv.get_vector("nowhere", norm=True).tolist() == [0, 0]
+    assert kv[[]].shape == (0, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        kv["east"][0] = 1
+    assert kv.norms.tolist() == [2, 3, pytest.approx(math.sqrt(2)), 1, 0, 9]
+    assert kv.get_normed_vectors() == pytest.approx(
+        np.array([[0, 1], [1, 0], [HALF, HALF], [0, -1], [0, 0], [0, 1]])
+    )
+
+
+@pytest.mark.parametrize("key", ["up", "", 6, -1, 1.5, None])
+def test_unknown_keys_are_named(kv, key):
+    with pytest.raises(KeyError, match=f"Key '{key}' not present"):
+        kv.get_vector(key)
+    with pytest.raises(KeyError, match=f"Key '{key}' not present"):
+        kv.get_index(key)
+
+
+def test_unknown_keys_of_queries(kv):
+    for query in (
+        lambda: kv.most_similar("up"),
+        lambda: kv.most_similar(["north"], ["up"]),
+        lambda: kv.similarity("north", "up"),
+        lambda: kv[["north", "up"]],
+        lambda: kv.get_vecattr("up", "count"),
+    ):
+        with pytest.raises(KeyError, match="Key 'up' not present"):
+            query()
+    with pytest.raises(KeyError, match="color"):
+        kv.get_vecattr("north", "color")
+    kv.counts = None
+    with pytest.raises(KeyError, match="count"):
+        kv.get_vecattr("north", "count")
+
+
+def test_norms_follow_vectors_when_told(kv):
+    assert kv.norms[0] == 2
+    kv.vectors = np.ones((6, 2), np.float32)
+    kv.fill_norms()
+    assert kv.norms[0] == 2
+    kv.fill_norms(force=True)
+    assert kv.norms[0] == pytest.approx(math.sqrt(2))
+
+
+def test_most_similar(kv):
+    everything = [("far north", 1), ("northeast", HALF), ("east", 0), ("nowhere", 0), ("south", -1)]
+    assert approximately(everything) == kv.most_similar("north")
+    assert (
+        approximately(everything[:2]) == kv.most_similar(["north"], topn=2) == kv.similar_by_word("north", 2)
+    )
+    assert approximately(everything[1:2]) == kv.similar_by_key("north", topn=1, restrict_vocab=4)
+    assert kv.most_similar("north", topn=0) == []
+    assert kv.most_similar(0, topn=1)[0][0] == "far north"
+
+
+def test_most_similar_by_vectors_and_weights(kv):
+    vector = np.array([0, 5], np.float32)
+    assert [w for w, _ in kv.similar_by_vector(vector)] == [
+        "north",
+        "far north",
+        "northeast",
+        "east",
+        "nowhere",
+        "south",
+    ]
+    assert kv.similar_by_vector([0, 5]) == kv.most_similar(vector) == kv.most_similar([vector])
+    assert kv.most_similar(np.array([[0, 5], [5, 0]], np.float32), topn=1) == approximately(
+        [("northeast", 1)]
+    )
+    assert kv.most_similar(["north", "east"], topn=1) == approximately([("northeast", 1)])
+    assert kv.most_similar("northeast", "east", topn=1)[0][0] == "north"
+    # 3 north + 4 east: cosine with east 4 / 5
+    assert kv.most_similar([("north", 3), (vector * 0, 1), ("far north", 0), (1, 4)], topn=None)[
+        1
+    ] == pytest.approx(0.8)
+    assert kv.most_similar(negative=["north"], topn=1) == approximately([("south", 1)])
+    with pytest.raises(ValueError, match="no input"):
+        kv.most_similar()
+    with pytest.raises(ValueError, match="shape"):
+        kv.similar_by_vector([1, 2, 3])
+
+
+def test_clipping(kv):
+    found = kv.most_similar("north", clip_start=1, clip_end=4)
+    assert [w for w, _ in found] == ["northeast", "east", "south"]
+    assert [w for w, _ in kv.most_similar("north", clip_start=1, restrict_vocab=3)] == ["northeast", "east"]
+    assert len(kv.most_similar("north", restrict_vocab=99)) == 5
+    assert kv.most_similar("north", clip_start=4, clip_end=2) == []
+    assert kv.most_similar("north", topn=None) == pytest.approx([1, 0, HALF, -1, 0, 1])
+    assert kv.most_similar("north", topn=None, clip_start=2, clip_end=4) == pytest.approx([HALF, -1])
+
+
+def test_indexer_is_asked(kv):
+    class Indexer:
+        def most_similar(self, vector, topn):
+            return vector.tolist(), topn
+
+    assert kv.most_similar("far north", topn=3, indexer=Indexer()) == ([0, 1], 3)
+
+
+def test_similarities(kv):
+    assert kv.similarity("north", "northeast") == pytest.approx(HALF)
+    assert kv.distance("north", "south") == pytest.approx(2)
+    assert kv.similarity("north", "nowhere") == 0
+    # The mean of (0, 2) and (3, 0), not scaled before, against (1, 1).
+    assert kv.n_similarity(["north", "east", "up"], ["northeast"]) == pytest.approx(5 / math.sqrt(26))
+    with pytest.raises(ZeroDivisionError):
+        kv.n_similarity([], ["north"])
+    assert kv.doesnt_match(["north", "far north", "south", "northeast", "up"]) == "south"
+    assert [w for _, w in kv.rank_by_centrality(["south", "north", "northeast"])] == [
+        "northeast",
+        "north",
+        "south",
+    ]
+    with pytest.raises(ValueError, match="empty"):
+        kv.doesnt_match(["up"])
+
+
+def test_mean_vector(kv):
+    assert kv.get_mean_vector(["north", "east"]).tolist() == [0.5, 0.5]
+    assert kv.get_mean_vector(["north", "east", "up"], [1, -3, 9], pre_normalize=False).tolist() == [
+        -2.25,
+        0.5,
+    ]
+    assert kv.get_mean_vector(["north", "far north"], post_normalize=True).tolist() == [0, 1]
+    assert kv.get_mean_vector(["up"]).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="same number"):
+        kv.get_mean_vector(["north"], [1, 2])
+    with pytest.raises(KeyError, match="'up' not present in vocabulary"):
+        kv.get_mean_vector(["north", "up"], ignore_missing=False)
+
+
+def test_save_and_load(kv, tmp_path):
+    path = tmp_path / "again.fvec"
+    kv.save(path)
+    kv.save(str(path))
+    for mmap in ("r", None):
+        found = KeyedVectors.load(path, mmap=mmap, verify=True)
+        assert found.words == kv.words and np.array_equal(found.vectors, kv.vectors)
+        assert found.counts.tolist() == kv.counts.tolist() and found.metadata == {"a": "b"}
+        assert found.vectors.flags.writeable is (mmap is None)
+    with pytest.raises(ValueError, match="mmap='w'"):
+        KeyedVectors.load(path, mmap="w")
+    path.write_bytes(b"4 2\nnorth 1 2\n")
+    with pytest.raises(FormatError, match=r"again\.fvec"):
+        KeyedVectors.load(path)
+
+
+def test_a_file_may_be_saved_over_itself_while_it_is_mapped(kv, tmp_path):
+    path = tmp_path / "self.fvec"
+    kv.save(path)
+    mapped = KeyedVectors.load(path)
+    mapped.save(path)
+    assert np.array_equal(mapped.vectors, VECTORS) and np.array_equal(
+        KeyedVectors.load(path).vectors, VECTORS
+    )
+
+
+def test_constructor():
+    empty = KeyedVectors(3)
+    assert len(empty) == 0 and empty.vector_size == 3 and empty.vectors.dtype == np.float32
+    assert empty.most_similar(np.ones(3)) == [] and "a" not in empty
+    assert KeyedVectors(3, count=2, dtype=np.float64).vectors.shape == (2, 3)
+    with pytest.raises(ValueError, match="one row a word"):
+        KeyedVectors._from_parts(WordTable.from_words("ab"), np.zeros((3, 2), np.float32))
