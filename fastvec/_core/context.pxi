@@ -77,14 +77,14 @@ cdef bint reader_fill(Reader *r) noexcept nogil:
         r.n_centres = n
         _read_tail(r)
     else:
-        r.n_centres = n - r.window - r.group + 1
+        r.n_centres = n - r.window - GROUP + 1
     return True
 
 
 cdef inline void group_start(Reader *r, Group *g, int32_t first) noexcept nogil:
     """The centres of the group that starts at entry `first`: up to GROUP neighbours in one sentence."""
-    cdef int32_t limit = r.n_centres if r.tail_read else r.n_centres + r.group - 1
+    cdef int32_t limit = r.n_centres if r.tail_read else r.n_centres + GROUP - 1
     g.first = first
     g.size = 1
-    while g.size < r.group and first + g.size < limit and r.ids[first + g.size] >= 0:
+    while g.size < GROUP and first + g.size < limit and r.ids[first + g.size] >= 0:
         g.size += 1

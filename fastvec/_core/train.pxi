@@ -44,6 +44,16 @@ include "objective.pxi"
 include "context.pxi"
 
 
+def group_size():
+    """Return how many neighbouring centres share a block and its noise."""
+    return GROUP
+
+
+def max_negative():
+    """Return the greatest `negative` that a Worker takes."""
+    return MAX_NEGATIVE
+
+
 cdef class Worker:
     """One thread's share of training: skip-gram with negative sampling.
 
@@ -70,7 +80,7 @@ cdef class Worker:
         Reader reader
         Group groups[RING]
         Alias noise
-        int32_t window, negative
+        int32_t window, draws
         bint shrink_windows
         float noise_weight
         uint64_t seed, shrink_key, noise_key
@@ -84,7 +94,7 @@ cdef class Worker:
 
     def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, const int32_t[::1] tokens,
                   const uint32_t[::1] keep, const uint32_t[:, ::1] noise, *, int window, bint shrink_windows,
-                  int negative, uint64_t seed, const uint8_t[::1] stop, int group=3, float noise_weight=1):
+                  int negative, uint64_t seed, const uint8_t[::1] stop):
         cdef int64_t stride = input_vectors.shape[1]
         if stride % FV_ROW_ALIGN or stride == 0 or output_vectors.shape[1] != stride:
             raise ValueError(f"rows of {stride} and {output_vectors.shape[1]} floats: not one multiple of 16")
@@ -96,13 +106,13 @@ cdef class Worker:
         self.x = Rows(&input_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
         self.y = Rows(&output_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
         self.noise = Alias(&noise[0, 0], <uint32_t>noise.shape[0])
-        self.window, self.negative, self.shrink_windows, self.seed = window, negative, shrink_windows, seed
+        self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
         self.stop = &stop[0]
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
         self.reader.keep = &keep[0]
         self.reader.window = window
-        self.reader.group = group
-        self.noise_weight = noise_weight
+        self.draws = noise_draws(negative)
+        self.noise_weight = <float>negative / <float>self.draws
         self.reader.capacity = BUFFER + 2 * window + GROUP
         self._allocate(stride)
 
@@ -182,7 +192,7 @@ cdef class Worker:
                 drawn += 1
             if chosen < drawn and (drawn - chosen > 1 or next >= r.n_centres):
                 g = &self.groups[chosen % RING]
-                choose_targets(g, &self.y, r.ids + g.first, &self.noise, self.negative, self.noise_weight)
+                choose_targets(g, &self.y, r.ids + g.first, &self.noise, self.draws, self.noise_weight)
                 chosen += 1
             if stepped < chosen and (chosen - stepped > 1 or next >= r.n_centres):
                 g = &self.groups[stepped % RING]
@@ -206,7 +216,7 @@ cdef class Worker:
             newest = g.first + c + self.window
             if newest < r.n and r.ids[newest] >= 0:
                 fv_prefetch_row(row(&self.x, r.ids[newest]), self.x.stride)
-        draw_noise(g, &self.noise, self.negative, self.noise_key, <uint64_t>r.places[g.first])
+        draw_noise(g, &self.noise, self.draws, self.noise_key, <uint64_t>r.places[g.first])
 
     cdef inline void step(self, Group *g, float alpha) noexcept nogil:
         """Take the group's block step; one for each FV_MAX_ROWS different words around it, where there are more."""

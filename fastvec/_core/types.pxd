@@ -3,9 +3,10 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef enum:
-    GROUP = 4
+    GROUP = 4          # neighbouring centres that share a block and its noise
     MAX_NEGATIVE = 60
-    MAX_TARGETS = 62   # output rows of a block
+    MAX_DRAWS = 96     # noise words of a group
+    MAX_TARGETS = 100  # output rows of a block: GROUP + MAX_DRAWS
 
 cdef struct Rows:
     # A matrix of float32 rows, `stride` floats apart, a multiple of 16. Rows 0 ... n_hot - 1, those of the most
@@ -28,7 +29,6 @@ cdef struct Reader:
     int64_t stop             # the first token that is no centre any more
     bint tail_read           # whether the words beyond `stop` that serve as context have been read
     int32_t window
-    int32_t group
     int32_t capacity
     int32_t *ids             # buffer: word ids and -1, as in the corpus
     int64_t *places          # buffer: where each stands in the corpus
@@ -45,5 +45,5 @@ cdef struct Group:
     int32_t n                # output rows: the distinct centres, then the distinct negatives
     int32_t n_positive
     float *y[MAX_TARGETS]
-    float count[MAX_TARGETS]  # how often each negative was drawn
-    uint64_t bits[MAX_NEGATIVE]
+    float count[MAX_TARGETS]  # what each noise row counts
+    uint64_t bits[MAX_DRAWS]

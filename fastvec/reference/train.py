@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-GROUP = 3
-"""Neighbouring centres that share a block and its negatives."""
+GROUP = 4
+"""Neighbouring centres that share a block and its noise."""
 MAX_ROWS = 16
 """Input rows of a block."""
 MAX_NEGATIVE = 60
@@ -68,6 +68,16 @@ def block_loss(x: Floats, y: Floats, label: Floats, weight: Floats) -> float:
     return float((weight * (positive + negative)).sum())
 
 
+def group_size() -> int:
+    """Return how many neighbouring centres share a block and its noise."""
+    return GROUP
+
+
+def max_negative() -> int:
+    """Return the greatest `negative` that a Worker takes."""
+    return MAX_NEGATIVE
+
+
 class Worker:
     """One thread's share of training; parameters as for the compiled Worker (_core/train.pxi)."""
 
@@ -95,7 +105,9 @@ class Worker:
         self.shared = (input_vectors, output_vectors)
         self.x, self.y = input_vectors, output_vectors
         self.tokens, self.keep, self.noise = tokens, keep.tolist(), noise.tolist()
-        self.window, self.shrink_windows, self.negative, self.seed = window, shrink_windows, negative, seed
+        self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
+        self.draws = (8 * negative + 4) // 5
+        self.noise_weight = negative / self.draws
         self.stop = stop
 
     def keep_hot_rows(self, input_scale: NDArray[np.float32], output_scale: NDArray[np.float32]) -> None:
@@ -161,15 +173,15 @@ class Worker:
         rows = list(dict.fromkeys(words))
         columns, counts = [rows.index(w) for w in words], [0.0] * len(rows)
         centres = len(rows)
-        for k in range(self.negative):
-            bits = draw(self.keys[_NOISE], place * self.negative + k)
+        for k in range(self.draws):
+            bits = draw(self.keys[_NOISE], place * self.draws + k)
             column = below(bits, len(self.noise))
             threshold, other = self.noise[column]
             word = column if bits & 0xFFFFFFFF < threshold else other
             if word not in rows:
                 rows.append(word)
                 counts.append(0.0)
-            counts[rows.index(word)] += 1
+            counts[rows.index(word)] += self.noise_weight
         counts[:centres] = [0.0] * centres
         return rows, columns, counts
 
