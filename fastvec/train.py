@@ -26,6 +26,9 @@ Matrix = NDArray[np.float32]
 
 SPAN = 16_384
 """Tokens a kernel call; the hot rows merge after each."""
+LANES = 16
+"""The corpus is read at so many places in turn: neighbouring text shares its words, and threads at work on it would
+contend for the same rows."""
 HOT_ROWS = 512
 """Most frequent words whose rows each of several threads keeps to itself between merges."""
 ROW_ALIGN = 16
@@ -106,13 +109,18 @@ class _Run:
         self._next_span = self._spans()
         self._span_lock = threading.Lock()
 
-    def _spans(self) -> Iterator[tuple[int, int]]:
+    def _spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in order."""
+        starts, before = range(0, len(self.tokens), SPAN), 0
+        stride = -(-len(starts) // LANES)
         for epoch in range(self.config.epochs):
-            for start in range(0, len(self.tokens), SPAN):
-                yield epoch, start
+            for lane_span in range(stride):
+                for start in starts[lane_span::stride]:
+                    yield epoch, start, before
+                    before += min(SPAN, len(self.tokens) - start)
 
     def alpha_at(self, token: int) -> float:
-        """Return the learning rate at token `token` of all epochs' tokens."""
+        """Return the learning rate after `token` tokens of all epochs'."""
         c = self.config
         return c.alpha - (c.alpha - c.min_alpha) * token / self.total
 
@@ -125,18 +133,16 @@ class _Run:
             self.stop[0] = 1
 
     def _work(self, thread: int) -> None:
-        n = len(self.tokens)
         worker = self._worker()
+        step = (self.config.alpha - self.config.min_alpha) / self.total
         while not self.stop[0]:
             with self._span_lock:
                 span = next(self._next_span, None)
             if span is None:
                 break
-            epoch, start = span
-            stop = min(start + SPAN, n)
-            alpha = self.alpha_at(epoch * n + start)
-            step = (alpha - self.alpha_at(epoch * n + stop)) / (stop - start)
-            self.done[thread] += worker.train(start, stop, epoch, alpha, step) - start
+            epoch, start, before = span
+            stop = min(start + SPAN, len(self.tokens))
+            self.done[thread] += worker.train(start, stop, epoch, self.alpha_at(before), step) - start
             if self.threads > 1:
                 with self.merge_lock:
                     worker.merge()

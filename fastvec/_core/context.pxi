@@ -88,3 +88,13 @@ cdef inline void group_start(Reader *r, Group *g, int32_t first) noexcept nogil:
     g.size = 1
     while g.size < GROUP and first + g.size < limit and r.ids[first + g.size] >= 0:
         g.size += 1
+
+
+cdef inline void sentence_limits(const Reader *r, Group *g) noexcept nogil:
+    """Narrow the group's entries to its sentence."""
+    cdef int32_t low = g.first, high = g.first + g.size
+    while low > 0 and low > g.low and r.ids[low - 1] >= 0:
+        low -= 1
+    while high < r.n and high < g.high and r.ids[high] >= 0:
+        high += 1
+    g.low, g.high = low, high

@@ -10,7 +10,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from fastvec._core.rng cimport KEEP, NOISE, SHRINK, below, draw, stream_key
 from fastvec._core.sampling cimport Alias, is_kept, noise_word
 from fastvec._core.types cimport GROUP, MAX_NEGATIVE, MAX_TARGETS, Group, Reader, Rows
@@ -29,7 +29,9 @@ cdef extern from "vec.h" nogil:
         int64_t width
         int m, n
         float alpha
+        float **newest
     void fv_block_step(const fv_block *b)
+    void fv_weigh_noise(float *weight, int positive, int n, const float *count)
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
     void fv_prefetch_row(const float *row, int64_t width)
@@ -88,7 +90,8 @@ cdef class Worker:
         object arrays
         fv_block block
         float *x_rows[FV_MAX_ROWS]
-        float total[FV_MAX_ROWS]   # pairs of each input row
+        int32_t x_words[FV_MAX_ROWS]
+        int32_t *entry_row         # which of them each entry of the buffer has
         float label[MAX_TARGETS]
         float *weight
 
@@ -118,13 +121,20 @@ cdef class Worker:
 
     cdef int _allocate(self, int64_t stride) except -1:
         cdef Reader *r = &self.reader
+        cdef int g, j
         r.ids = <int32_t *>calloc(r.capacity + self.window + 1, sizeof(int32_t))
         r.places = <int64_t *>calloc(r.capacity + self.window + 1, sizeof(int64_t))
+        self.entry_row = <int32_t *>calloc(2 * self.window + GROUP, sizeof(int32_t))
         self.weight = <float *>calloc(MAX_TARGETS * FV_MAX_ROWS, sizeof(float))
         self.block.g = <float *>calloc(MAX_TARGETS * FV_MAX_ROWS, sizeof(float))
         self.block.dx = <float *>calloc(FV_MAX_ROWS * stride, sizeof(float))
-        if not (r.ids and r.places and self.weight and self.block.g and self.block.dx):
+        if not (r.ids and r.places and self.entry_row and self.weight and self.block.g and self.block.dx):
             raise MemoryError
+        for g in range(RING):
+            for j in range(MAX_TARGETS):
+                self.groups[g].y[j] = self.y.shared
+            for j in range(GROUP):
+                self.groups[g].newest[j] = self.x.shared
         self.block.x = self.x_rows
         self.block.label = self.label
         self.block.weight = self.weight
@@ -134,6 +144,7 @@ cdef class Worker:
     def __dealloc__(self):
         free(self.reader.ids)
         free(self.reader.places)
+        free(self.entry_row)
         free(self.weight)
         free(self.block.g)
         free(self.block.dx)
@@ -198,80 +209,80 @@ cdef class Worker:
                 g = &self.groups[stepped % RING]
                 stepped += 1
                 self.block.ahead = self.groups[stepped % RING].y
+                self.block.newest = self.groups[(stepped + 1) % RING].newest
                 self.step(g, <float>(alpha - alpha_step * <double>(r.places[g.first] - start)))
             if stepped == drawn:
                 break
         r.centre = next
 
     cdef inline void draw(self, Group *g) noexcept nogil:
-        """Draw the group's windows and noise, and fetch the input rows that enter the windows."""
+        """Draw the group's windows and noise; point at the input rows that enter the windows."""
         cdef:
             Reader *r = &self.reader
-            int32_t c, newest
-        for c in range(g.size):
-            g.reach[c] = self.window
+            int32_t c, reach, newest
+        g.low, g.high = g.first, g.first + g.size
+        for c in range(g.first, g.first + g.size):
+            reach = self.window
             if self.shrink_windows:
-                g.reach[c] -= <int32_t>below(draw(self.shrink_key, <uint64_t>r.places[g.first + c]),
-                                             <uint32_t>self.window)
-            newest = g.first + c + self.window
+                reach -= <int32_t>below(draw(self.shrink_key, <uint64_t>r.places[c]), <uint32_t>self.window)
+            g.reach[c - g.first] = reach
+            g.low = min(g.low, c - reach)
+            g.high = max(g.high, c + reach + 1)
+            newest = c + self.window
             if newest < r.n and r.ids[newest] >= 0:
-                fv_prefetch_row(row(&self.x, r.ids[newest]), self.x.stride)
+                g.newest[c - g.first] = row(&self.x, r.ids[newest])
+        sentence_limits(r, g)
         draw_noise(g, &self.noise, self.draws, self.noise_key, <uint64_t>r.places[g.first])
 
     cdef inline void step(self, Group *g, float alpha) noexcept nogil:
         """Take the group's block step; one for each FV_MAX_ROWS different words around it, where there are more."""
         cdef:
-            Reader *r = &self.reader
-            int32_t c, i, j, p, low = g.first, high = g.first + g.size, pairs
-            uint64_t seen = 0, bit
-            float *x
-        for c in range(g.size):
-            low = min(low, g.first + c - g.reach[c])
-            high = max(high, g.first + c + g.reach[c] + 1)
-        low = max(low, 0)
-        high = min(high, r.n)
-        p = g.first
-        while p > low and r.ids[p - 1] >= 0:
-            p -= 1
+            fv_block *b = &self.block
+            int32_t j, start = g.low, stop
+        b.n, b.y, b.alpha = g.n, g.y, alpha
         for j in range(g.n):
             self.label[j] = j < g.n_positive
-        self.block.m = 0
-        self.block.n = g.n
-        self.block.y = g.y
-        self.block.alpha = alpha
-        while p < high and r.ids[p] >= 0:
-            x = row(&self.x, r.ids[p])
-            bit = <uint64_t>1 << (r.ids[p] & 63)
-            i = self.block.m
-            if seen & bit:
-                i = 0
-                while i < self.block.m and self.x_rows[i] != x:
-                    i += 1
-            seen |= bit
-            if i == self.block.m:
-                self.x_rows[i] = x
-                self.total[i] = 0
-                for j in range(g.n_positive):
-                    self.weight[j * FV_MAX_ROWS + i] = 0
-            pairs = 0
-            for c in range(g.size):
-                if p != g.first + c and p >= g.first + c - g.reach[c] and p <= g.first + c + g.reach[c]:
-                    self.weight[g.column[c] * FV_MAX_ROWS + i] += 1
-                    pairs += 1
-            self.total[i] += pairs
-            if pairs and i == self.block.m:
-                self.block.m += 1
-            if self.block.m == FV_MAX_ROWS:
-                self.flush(g)
-                seen = 0
-            p += 1
-        if self.block.m:
-            self.flush(g)
+        while start < g.high:
+            stop = self.choose_inputs(g, start)
+            if b.m:
+                self.weigh(g, start, stop)
+                fv_block_step(b)
+            start = stop
 
-    cdef inline void flush(self, Group *g) noexcept nogil:
-        cdef int32_t i, j
-        for j in range(g.n_positive, g.n):
-            for i in range(self.block.m):
-                self.weight[j * FV_MAX_ROWS + i] = g.count[j] * self.total[i]
-        fv_block_step(&self.block)
-        self.block.m = 0
+    cdef inline int32_t choose_inputs(self, Group *g, int32_t start) noexcept nogil:
+        """Point at the different input rows of the words from entry `start` on, up to FV_MAX_ROWS; returns the entry
+        after the last. `entry_row` notes which row each entry has."""
+        cdef:
+            int32_t p = start, i, m = 0, word
+            uint64_t seen = 0, bit
+        while p < g.high and m < FV_MAX_ROWS:
+            if g.size > 1 or p != g.first:
+                word = self.reader.ids[p]
+                bit = <uint64_t>1 << (word & 63)
+                i = m
+                if seen & bit:
+                    i = 0
+                    while i < m and self.x_words[i] != word:
+                        i += 1
+                seen |= bit
+                if i == m:
+                    self.x_words[m] = word
+                    self.x_rows[m] = row(&self.x, word)
+                    m += 1
+                self.entry_row[p - start] = i
+            p += 1
+        self.block.m = m
+        return p
+
+    cdef inline void weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
+        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row."""
+        cdef:
+            int32_t c, i, p
+            float *column
+        memset(self.weight, 0, g.n_positive * FV_MAX_ROWS * sizeof(float))
+        for c in range(g.size):
+            column = self.weight + g.column[c] * FV_MAX_ROWS
+            p = g.first + c
+            for i in range(max(start, p - g.reach[c]), min(stop, p + g.reach[c] + 1)):
+                column[self.entry_row[i - start]] += i != p
+        fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)

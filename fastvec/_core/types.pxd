@@ -40,10 +40,12 @@ cdef struct Group:
     # Neighbouring centres and what they are trained against, prepared ahead of its block step (train.pxi).
     int32_t first            # buffer entries first ... first + size - 1 are the centres
     int32_t size
+    int32_t low, high        # entries low ... high - 1 are in the window of a centre, or a centre
     int32_t reach[GROUP]     # each centre's window, shrunk
     int32_t column[GROUP]    # each centre's output row
     int32_t n                # output rows: the distinct centres, then the distinct negatives
     int32_t n_positive
     float *y[MAX_TARGETS]
     float count[MAX_TARGETS]  # what each noise row counts
+    float *newest[GROUP]     # input rows that enter the windows, to be fetched
     uint64_t bits[MAX_DRAWS]

@@ -18,7 +18,7 @@
 
 #include "simd.h"
 
-enum { FV_MAX_ROWS = 16, FV_ROW_ALIGN = 16 };
+enum { FV_MAX_ROWS = 16, FV_ROW_ALIGN = 16, FV_NEWEST = 4 };
 
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
@@ -31,6 +31,7 @@ typedef struct {
     int64_t width;
     int m, n;
     float alpha;
+    float *const *newest; /* FV_NEWEST rows of X that a later block will want */
 } fv_block;
 
 static FV_INLINE void fv_score_tile(const int rows, const int columns, float *const *x, float *const *y,
@@ -110,6 +111,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             old[j] = now[j] = vf_load(y[j] + d);
             FV_PREFETCH(ahead[j] + d);
         }
+        FV_UNROLL for (j = 0; j < FV_NEWEST; j++) if (last) FV_PREFETCH(b->newest[j] + d);
         for (i = 0; i < b->m; i++) {
             float *gathered = b->dx + i * b->width + d;
             vf x = vf_load(b->x[i] + d);
@@ -165,6 +167,16 @@ static void fv_block_step(const fv_block *b) {
     fv_scores(b);
     fv_gradient(b);
     fv_update(b);
+}
+
+/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. */
+static FV_INLINE void fv_weigh_noise(float *weight, int positive, int n, const float *count) {
+    int i, j;
+    for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
+        vf pairs = vf_load(weight + i);
+        for (j = 1; j < positive; j++) pairs = vf_add(pairs, vf_load(weight + j * FV_MAX_ROWS + i));
+        for (j = positive; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(count[j]), pairs));
+    }
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */
