@@ -20,6 +20,8 @@ WORDS = [
     b"b",
     b"</s>",
     b"seven77",
+    b"seven77\x07",
+    b"seven77\0",
     b"eight888",
     b"nine99999",
     b"x" * 70,
