@@ -115,7 +115,7 @@ class EncodedCorpus:
         workers = checked_workers(workers)
         words = 0
         with _Spool(path, keep) as spool:
-            parts = scan(source, _Lookup(vocab), workers=workers, errors=errors, progress=progress)
+            parts = scan(source, _Lookup(vocab), workers, errors, progress)
             for part in parts:
                 words += part.words
                 spool.write(part)
@@ -229,7 +229,7 @@ def count_and_encode(
     tally = Tally(max_vocab_size, trim_rule, with_ids=True)
     words = sentences = 0
     with _Spool(path, keep) as spool:
-        for part in scan(source, tally, workers=workers, errors=errors, progress=progress):
+        for part in scan(source, tally, workers, errors, progress):
             words += part.words
             sentences += part.sentences + part.closes
             spool.write(part)

@@ -1,8 +1,7 @@
 """Where tokens come from: text files plain and compressed, directories, any iterable of token lists.
 
 Text is read in blocks that end at whitespace; a pool of threads works on them while the next ones are read,
-and results come back in order (`scan`). Nothing here knows what is done with the words: that is a `Scanner`'s
-part.
+and results come back in order (`scan`). What is done with the words is a `Scanner`'s business.
 
 A token is what stands between ASCII whitespace (``bytes.split()``), a sentence is a line; so it is in every
 path. Other white space of Unicode, a no-break space say, belongs to its word.
@@ -52,9 +51,7 @@ def checked_workers(workers: int | None) -> int:
     if workers is None:
         return available_cores()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(
-            f"workers={workers!r}: give a number of threads from 1 on, or None for the cores at hand"
-        )
+        raise ValueError(f"workers={workers!r}: give a number of threads, or None for the cores at hand")
     return workers
 
 
@@ -64,8 +61,7 @@ def checked_workers(workers: int | None) -> int:
 def text_files(source: Source) -> list[Path] | None:
     """Return the files that hold `source`, or None where it must be iterated over.
 
-    A directory gives its files in the order of their names, without subdirectories and names with a leading
-    dot.
+    A directory gives its files by name, without subdirectories and names with a leading dot.
 
     Raises
     ------
@@ -104,8 +100,7 @@ class _Zstandard(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         while not self._output:
             data = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
-            # A few KB, because each may grow ten-thousandfold.
-            data = data or self._file.read(4096)
+            data = data or self._file.read(4096)  # a few KB, because each may grow ten-thousandfold
             if not data:
                 if self._frame is not None and not self._frame.eof:
                     raise EOFError("Compressed file ended before the end-of-stream marker was reached")
@@ -154,9 +149,6 @@ def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable
     with path.open("rb") as file:
         text = _decompressed(file, path)
 
-        def position() -> int:
-            return file.tell() if file.seekable() else 0
-
         def read_into(buffer: memoryview) -> int:
             try:
                 return int(text.readinto(buffer))
@@ -167,7 +159,7 @@ def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable
                     f"{path}: the compressed data is damaged or cut short: {problem}"
                 ) from problem
 
-        yield read_into, position
+        yield read_into, lambda: file.tell() if file.seekable() else 0
 
 
 def blocks(
@@ -234,8 +226,7 @@ class Part(NamedTuple):
 class IdRoom(threading.local):
     """An array to write ids to, one a thread, used again and again."""
 
-    def __init__(self) -> None:
-        self._ids = np.empty(0, np.int32)
+    _ids = np.empty(0, np.int32)
 
     def __call__(self, n: int) -> NDArray[np.int32]:
         """Return room for `n` ids, or more."""
@@ -289,24 +280,14 @@ class _Meter:
     def __init__(self, progress: Progress | None, total: int | None) -> None:
         self._progress, self._total, self._next = progress, total, 0.0
 
-    def __call__(self, done: int) -> None:
-        if self._progress is not None and (now := time.monotonic()) >= self._next:
+    def __call__(self, done: int, last: bool = False) -> None:
+        if self._progress is not None and ((now := time.monotonic()) >= self._next or last):
             self._next = now + PROGRESS_SECONDS
             self._progress(done, self._total)
 
-    def end(self, done: int) -> None:
-        """Report the end, whatever the clock says."""
-        self._next = 0.0
-        self(done)
-
 
 def scan(
-    source: Source,
-    scanner: Scanner,
-    *,
-    workers: int,
-    errors: Errors = "strict",
-    progress: Progress | None = None,
+    source: Source, scanner: Scanner, workers: int, errors: Errors, progress: Progress | None
 ) -> Iterator[Part]:
     """Let `scanner` take the words of `source`; yield what it found, in order and stitched.
 
@@ -364,16 +345,15 @@ def _scan_files(
         for i, part in enumerate(parts):
             lines += part.lines
             yield part._replace(starts=starts and i == 0)
-    meter.end(done_files)
+    meter(done_files, last=True)
 
 
 def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) -> Iterator[Part]:
     try:
         sentences = iter(source)
     except TypeError:
-        raise CorpusError(
-            f"the source must be a path or an iterable of token lists, not {type(source).__name__}"
-        ) from None
+        kind = type(source).__name__
+        raise CorpusError(f"the source must be a path or an iterable of token lists, not {kind}") from None
     meter, done = _Meter(progress, len(source) if hasattr(source, "__len__") else None), 0
     while batch := _next_batch(sentences, done):
         try:
@@ -383,7 +363,7 @@ def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) ->
         yield from parts
         done += len(batch)
         meter(done)
-    meter.end(done)
+    meter(done, last=True)
 
 
 def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:

@@ -140,7 +140,7 @@ class Vocab:
         choice = Choice(min_count, max_final_vocab, trim_rule)
         tally = Tally(max_vocab_size, trim_rule)
         words = sentences = 0
-        for part in scan(source, tally, workers=workers, errors=errors, progress=progress):
+        for part in scan(source, tally, workers, errors, progress):
             words += part.words
             sentences += part.sentences + part.closes
         return tally.vocab(choice, words, sentences, workers, describe(source))

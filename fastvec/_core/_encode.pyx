@@ -48,8 +48,8 @@ def remap(const int32_t[::1] ids, const int32_t[::1] mapping, int32_t[::1] out):
 
 
 def check_ids(const int32_t[::1] ids, int64_t n_words, bint pending=False):
-    """Return ``(bad, sentences)``: the place of the first id that is not in -1 ... n_words - 1, or is a -1
-    that ends no words, else -1; and the number of -1s. `pending`: a word of the first sentence came before."""
+    """Return ``(bad, sentences)``: the place of the first id not in -1 ... n_words - 1, or of a -1 that ends
+    no words, else -1; and the number of -1s. `pending`: a word of the first sentence came before."""
     cdef int64_t i, bad = -1, sentences = 0
     with nogil:
         for i in range(ids.shape[0]):

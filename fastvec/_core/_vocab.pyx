@@ -7,7 +7,7 @@ import numpy as np
 
 from fastvec._core.token_table cimport (
     FV_NO_MEMORY, FV_TOO_LONG, FV_TOO_MANY, fv_end_line, fv_make_token, fv_scan, fv_scan_text, fv_table,
-    fv_table_add, fv_table_free, fv_table_merge, fv_table_reserve, fv_take, fv_token,
+    fv_table_add, fv_table_free, fv_table_merge, fv_table_reserve, fv_table_settle, fv_take, fv_token,
 )
 from fastvec._core.words cimport fv_find_word
 
@@ -62,7 +62,7 @@ cdef class TokenTable:
         with nogil:
             for i in range(n):
                 token = fv_make_token(bytes + offsets[i], offsets[i + 1] - offsets[i], bytes + text.shape[0])
-                status = fv_table_add(&self.table, &token, 0, True)
+                status = fv_table_add(&self.table, &token, 0)
                 if status < 0:
                     break
         check(status)
@@ -145,6 +145,7 @@ cdef class TokenTable:
         """Return the counts, int64[n]."""
         out = np.empty(self.table.n, np.int64)
         cdef int64_t[::1] view = out
+        fv_table_settle(&self.table)
         if self.table.n:
             memcpy(&view[0], self.table.counts, self.table.n * sizeof(int64_t))
         return out
@@ -184,6 +185,7 @@ cdef class TokenTable:
         if keep.shape[0] != self.table.n:
             raise ValueError(f"keep: {keep.shape[0]} flags for {self.table.n} words")
         memset(&kept, 0, sizeof(kept))
+        fv_table_settle(&self.table)
         with nogil:
             status = fv_table_reserve(&kept, 0)
             end = self.table.text + (self.table.offsets[self.table.n] if self.table.n else 0)
@@ -193,7 +195,7 @@ cdef class TokenTable:
                 if keep[i]:
                     token = fv_make_token(self.table.text + self.table.offsets[i],
                                           self.table.offsets[i + 1] - self.table.offsets[i], end)
-                    status = fv_table_add(&kept, &token, self.table.counts[i], True)
+                    status = fv_table_add(&kept, &token, self.table.counts[i])
         if status < 0:
             fv_table_free(&kept)
             check(status)

@@ -1,9 +1,11 @@
 /* Words of a text, found in a table or entered into it: one pass over whitespace, keys, slots and counts.
  *
- * Table. `slots` is open addressing over 16-byte slots {key, id + 1, length}. A word of up to eight bytes is
- * its own key, so that most tokens touch one cache line and no text; the key of a longer one is its 64-bit
- * hash, and its bytes are compared. Word i is text[offsets[i]:offsets[i + 1]] and was seen counts[i] times;
- * ids follow first appearance.
+ * Table. `slots` is open addressing over 16-byte slots {key, id + 1, count}, so that most tokens touch one
+ * cache line. The key of a word of up to seven bytes is its bytes, little-endian, with the length on top; of
+ * one of eight its bytes, unless the top one could be taken for something else; of any other, 255 on top of
+ * 56 bits of its hash, and its bytes are compared with the table's. Word i is
+ * text[offsets[i]:offsets[i + 1]]; it was seen counts[i] times and those that its slot counts. Ids follow
+ * first appearance.
  *
  * Scan. Whitespace becomes a bit mask, 64 bytes at a time; the words between go into a batch with their
  * hashes, their slots are prefetched, and the batch is then looked up: the misses of 64 words overlap.
@@ -19,13 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "word_hash.h"
-
-#if defined(__SSE2__) || defined(_M_X64)
-#include <emmintrin.h>
-#define FV_HAVE_SSE2 1
-#else
-#define FV_HAVE_SSE2 0
-#endif
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -43,11 +38,11 @@ static FV_INLINE int fv_lowest_bit(uint64_t bits) { return __builtin_ctzll(bits)
 #endif
 
 enum { FV_OK = 0, FV_NO_MEMORY = -2, FV_TOO_MANY = -3, FV_TOO_LONG = -4 };
-enum { FV_SHORT = 8, FV_BATCH = 64, FV_MAX_WORDS = 0x7FFFFFFE };
+enum { FV_BATCH = 64, FV_MAX_WORDS = 0x7FFFFFFE };
 
 /* ---- table ---- */
 
-typedef struct { uint64_t key; uint32_t id, length; } fv_slot; /* id is the word's id + 1; 0: free */
+typedef struct { uint64_t key; uint32_t id, count; } fv_slot; /* id is the word's id + 1; 0: free */
 
 typedef struct {
     fv_slot *slots;
@@ -64,35 +59,42 @@ static inline void fv_table_free(fv_table *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* word_hash.h's formula for a word of one group. */
-static FV_INLINE uint64_t fv_short_hash(uint64_t key, uint64_t length) {
-    uint64_t h = (key ^ length * 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u;
-    h = (h ^ (h >> 32)) * 0x9E3779B97F4A7C15u;
-    return h ^ (h >> 29);
+static FV_INLINE int fv_is_long(uint64_t key) { return key >> 56 == 0xFF; }
+
+static FV_INLINE uint64_t fv_key_hash(uint64_t key) {
+    key *= 0xD6E8FEB86659FD93u;
+    key = (key ^ (key >> 32)) * 0x9E3779B97F4A7C15u;
+    return key ^ (key >> 29);
 }
 
-/* The key of a word of up to eight bytes: its bytes, little-endian. `end`: where reading must stop. */
-static FV_INLINE uint64_t fv_short_key(const uint8_t *word, uint64_t length, const uint8_t *end) {
-    uint64_t key = 0;
-    if (length && end - word >= 8) {
-        memcpy(&key, word, 8);
-        return fv_little_endian(key) & (~(uint64_t)0 >> (64 - 8 * length));
+/* The key of a word; `end` is where reading must stop. */
+static FV_INLINE uint64_t fv_key(const uint8_t *word, uint64_t length, const uint8_t *end) {
+    uint64_t key = 0, i = length;
+    if (length <= 8) {
+        if (length && end - word >= 8) {
+            memcpy(&key, word, 8);
+            key = fv_little_endian(key) & (~(uint64_t)0 >> (64 - 8 * length));
+        } else {
+            while (i > 0) key = (key << 8) | word[--i];
+        }
+        if (length < 8) return key | length << 56;
+        if (key >> 56 >= 8 && !fv_is_long(key)) return key;
     }
-    while (length > 0) key = (key << 8) | word[--length];
-    return key;
+    return fv_word_hash(word, (int64_t)length) | (uint64_t)0xFF << 56;
 }
 
 static FV_INLINE fv_token fv_make_token(const uint8_t *word, uint64_t length, const uint8_t *end) {
     fv_token token;
     token.word = word;
     token.length = length;
-    if (length <= FV_SHORT) {
-        token.key = fv_short_key(word, length, end);
-        token.hash = fv_short_hash(token.key, length);
-    } else {
-        token.key = token.hash = fv_word_hash(word, (int64_t)length);
-    }
+    token.key = fv_key(word, length, end);
+    token.hash = fv_key_hash(token.key);
     return token;
+}
+
+static FV_INLINE int fv_is_word(const fv_table *t, int64_t id, const fv_token *token) {
+    return t->offsets[id + 1] - t->offsets[id] == (int64_t)token->length
+           && memcmp(t->text + t->offsets[id], token->word, (size_t)token->length) == 0;
 }
 
 /* The slot that holds the token, or the free one where it belongs. */
@@ -100,9 +102,8 @@ static FV_INLINE fv_slot *fv_table_slot(const fv_table *t, const fv_token *token
     uint64_t at = token->hash & t->mask;
     for (;; at = (at + 1) & t->mask) {
         fv_slot *slot = t->slots + at;
-        if (slot->key == token->key && slot->length == token->length
-            && (token->length <= FV_SHORT
-                || memcmp(t->text + t->offsets[slot->id - 1], token->word, (size_t)token->length) == 0))
+        if (slot->key == token->key
+            && (!fv_is_long(slot->key) || fv_is_word(t, (int64_t)slot->id - 1, token)))
             return slot;
         if (!slot->id) return slot;
     }
@@ -116,8 +117,7 @@ static inline int fv_table_resize(fv_table *t, uint64_t size) {
     if (!fresh) return FV_NO_MEMORY;
     for (i = 0; old && i <= t->mask; i++) {
         if (!old[i].id) continue;
-        at = old[i].length <= FV_SHORT ? fv_short_hash(old[i].key, old[i].length) : old[i].key;
-        for (at &= mask; fresh[at].id; at = (at + 1) & mask) {}
+        for (at = fv_key_hash(old[i].key) & mask; fresh[at].id; at = (at + 1) & mask) {}
         fresh[at] = old[i];
     }
     free(old);
@@ -164,35 +164,54 @@ static inline int64_t fv_table_enter(fv_table *t, const fv_token *token) {
     t->offsets[t->n + 1] = used + (int64_t)token->length;
     t->counts[t->n] = 0;
     slot->key = token->key;
-    slot->length = (uint32_t)token->length;
     slot->id = (uint32_t)(t->n + 1);
     return t->n++;
 }
 
-/* Add `count` to the token's word and return its id; an unknown one is entered if `insert`, else -1. */
-static FV_INLINE int64_t fv_table_add(fv_table *t, const fv_token *token, int64_t count, int insert) {
-    int64_t id = (int64_t)fv_table_slot(t, token)->id - 1;
+/* Count the token and return its word's id; an unknown one is entered if `insert`, else -1. */
+static FV_INLINE int64_t fv_table_take(fv_table *t, const fv_token *token, int insert) {
+    fv_slot *slot = fv_table_slot(t, token);
     if (insert) {
-        if (id < 0 && (id = fv_table_enter(t, token)) < 0) return id;
-        t->counts[id] += count;
+        if (!slot->id) {
+            int64_t id = fv_table_enter(t, token);
+            if (id >= 0) t->counts[id] = 1;
+            return id;
+        }
+        if (!++slot->count) t->counts[slot->id - 1] += (int64_t)1 << 32;
     }
+    return (int64_t)slot->id - 1;
+}
+
+/* Enter the token's word, if need be, add `count` to it and return its id. */
+static inline int64_t fv_table_add(fv_table *t, const fv_token *token, int64_t count) {
+    int64_t id = (int64_t)fv_table_slot(t, token)->id - 1;
+    if (id < 0) id = fv_table_enter(t, token);
+    if (id >= 0) t->counts[id] += count;
     return id;
+}
+
+/* Bring the slots' counts into `counts`. */
+static inline void fv_table_settle(fv_table *t) {
+    uint64_t i;
+    for (i = 0; t->slots && i <= t->mask; i++) {
+        if (t->slots[i].id) t->counts[t->slots[i].id - 1] += t->slots[i].count;
+        t->slots[i].count = 0;
+    }
 }
 
 /* Add the words of `from` whose hash falls into part `part` of `parts`. */
 static inline int fv_table_merge(fv_table *t, const fv_table *from, uint64_t part, uint64_t parts) {
     uint64_t i;
     for (i = 0; from->slots && i <= from->mask; i++) {
-        const fv_slot *slot = from->slots + i;
+        int64_t id = (int64_t)from->slots[i].id - 1;
         fv_token token;
-        int64_t id;
-        if (!slot->id) continue;
-        token.key = slot->key;
-        token.length = slot->length;
-        token.hash = token.length <= FV_SHORT ? fv_short_hash(token.key, token.length) : token.key;
+        if (id < 0) continue;
+        token.key = from->slots[i].key;
+        token.hash = fv_key_hash(token.key);
         if (((token.hash >> 32) * parts) >> 32 != part) continue;
-        token.word = from->text + from->offsets[slot->id - 1];
-        id = fv_table_add(t, &token, from->counts[slot->id - 1], 1);
+        token.word = from->text + from->offsets[id];
+        token.length = (uint64_t)(from->offsets[id + 1] - from->offsets[id]);
+        id = fv_table_add(t, &token, from->counts[id] + from->slots[i].count);
         if (id < 0) return (int)id;
     }
     return FV_OK;
@@ -209,18 +228,8 @@ typedef struct {
     int lead, pending, error;
 } fv_scan;
 
-/* Bit i is set where byte i is a space, \t, \n, \v, \f or \r; `left` bytes may be read. */
-#if FV_HAVE_SSE2
-static FV_INLINE uint64_t fv_spaces_16(const uint8_t *at) {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)at), from_tab = _mm_sub_epi8(bytes, _mm_set1_epi8(9));
-    __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(from_tab, _mm_set1_epi8(4)), from_tab);
-    return (uint64_t)_mm_movemask_epi8(_mm_or_si128(controls, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '))));
-}
-static FV_INLINE uint64_t fv_spaces_64(const uint8_t *at) {
-    return fv_spaces_16(at) | fv_spaces_16(at + 16) << 16 | fv_spaces_16(at + 32) << 32
-           | fv_spaces_16(at + 48) << 48;
-}
-#else
+/* Bit i of the result is set where byte i is a space, \t, \n, \v, \f or \r. Eight bytes at a time in a plain
+ * register: SSE2 was no faster, as the look-ups take the time. */
 static FV_INLINE uint64_t fv_spaces_64(const uint8_t *at) {
     const uint64_t ones = 0x0101010101010101u, high = 0x80u * ones;
     uint64_t all = 0, x, low, space;
@@ -236,7 +245,6 @@ static FV_INLINE uint64_t fv_spaces_64(const uint8_t *at) {
     }
     return all;
 }
-#endif
 
 static FV_INLINE uint64_t fv_spaces(const uint8_t *at, int64_t left) {
     uint8_t rest[64];
@@ -259,7 +267,7 @@ static FV_INLINE void fv_end_line(fv_scan *s, int32_t *ids) {
 
 /* One token: count it, or look it up. Returns 0, or an error. */
 static FV_INLINE int fv_take(fv_table *t, const fv_token *token, int insert, int32_t *ids, fv_scan *s) {
-    int64_t id = fv_table_add(t, token, 1, insert);
+    int64_t id = fv_table_take(t, token, insert);
     s->words++;
     if (id < 0) return insert ? (int)id : FV_OK;
     s->pending = 1;

@@ -20,7 +20,8 @@ cdef extern from "token_table.h" nogil:
 
     void fv_table_free(fv_table *table)
     int fv_table_reserve(fv_table *table, int64_t n)
-    int64_t fv_table_add(fv_table *table, const fv_token *token, int64_t count, int insert)
+    int64_t fv_table_add(fv_table *table, const fv_token *token, int64_t count)
+    void fv_table_settle(fv_table *table)
     int fv_table_merge(fv_table *table, const fv_table *source, uint64_t part, uint64_t parts)
     fv_token fv_make_token(const uint8_t *word, uint64_t length, const uint8_t *end)
     int fv_take(fv_table *table, const fv_token *token, int insert, int32_t *ids, fv_scan *scan)
