@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -73,7 +73,7 @@ class KeyedVectors:
         vectors: Array,
         counts: NDArray[np.int64] | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> "KeyedVectors":
+    ) -> Self:
         """Make an instance of words and a matrix with a row for each."""
         if vectors.ndim != 2 or len(vectors) != len(words):
             raise ValueError(
@@ -366,7 +366,7 @@ class KeyedVectors:
         store.save_vectors(fname, self.words, self.vectors, self.counts, self.metadata)
 
     @classmethod
-    def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> "KeyedVectors":
+    def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Self:
         """Open a .fvec file.
 
         Parameters
@@ -427,7 +427,7 @@ class KeyedVectors:
         limit: int | None = None,
         datatype: DTypeLike = np.float32,
         no_header: bool = False,
-    ) -> "KeyedVectors":
+    ) -> Self:
         """Read a file of the word2vec program, text or binary: `fastvec.formats.word2vec.read`."""
         from fastvec.formats import word2vec
 

@@ -120,7 +120,8 @@ class _Rows:
         end = self._used + len(rows)
         if end > len(self._room):
             self._resize(max(end, len(self._room) * 9 // 8))
-        self._room[self._used : end] = rows
+        with np.errstate(over="ignore"):  # numbers beyond the type become infinite, as everywhere
+            self._room[self._used : end] = rows
         self._used = end
 
     def finish(self) -> Array:
@@ -260,7 +261,8 @@ def _parse(lines: list[bytes], width: int, path: StrPath, number: int) -> tuple[
         row = _numbers(rest)
         if width <= 0 or row is None or len(row) != width:
             shown = lines[at] if len(lines[at]) < 60 else lines[at][:60] + b"..."
-            _fail(path, f"line {number + at}", f"{shown!r} is not a word and {max(width, 1)} numbers")
+            binary = "; is it a binary file?" if b"\0" in shown else ""
+            _fail(path, f"line {number + at}", f"{shown!r} is not a word and {max(width, 1)} numbers{binary}")
         rows.append(row)
     return [word for word, _, _ in parts], np.stack(rows)
 
