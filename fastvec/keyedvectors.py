@@ -142,7 +142,7 @@ class KeyedVectors:
         vector: Array = self.vectors[self.get_index(key)]
         if norm:
             vector = _unit(vector)
-        vector.flags.writeable = False
+        vector.setflags(write=False)
         return vector
 
     def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
