@@ -34,8 +34,6 @@ class KeyedVectors:
     mapfile_path : None
         Accepted for gensim's sake.
 
-    Notes
-    -----
     `load` maps the file: words are found through its index, rows are read when they are needed, and every
     process that opens the file shares one copy in memory. Such vectors are read-only.
     """
@@ -76,9 +74,7 @@ class KeyedVectors:
     ) -> Self:
         """Make an instance of words and a matrix with a row for each."""
         if vectors.ndim != 2 or len(vectors) != len(words):
-            raise ValueError(
-                f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed"
-            )
+            raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: need one row a word")
         self = cls.__new__(cls)
         self._set_parts(words, vectors, counts, metadata)
         return self
@@ -180,9 +176,8 @@ class KeyedVectors:
 
     def get_normed_vectors(self) -> Array:
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
-        norms = self.norms
-        normed: Array = self.vectors / np.where(norms > 0, norms, 1).astype(self.vectors.dtype)[:, None]
-        return normed
+        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
+        return self.vectors / scale[:, None]  # type: ignore[no-any-return]
 
     # ---- Similarity
 
@@ -397,10 +392,7 @@ class KeyedVectors:
         append: bool = False,
         sort_attr: str = "count",
     ) -> None:
-        """Write a file of the word2vec program, text or binary: `fastvec.formats.word2vec.write`.
-
-        `sort_attr` ``"count"`` puts the most frequent words first, where counts are known.
-        """
+        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`."""
         from fastvec.formats import word2vec
 
         word2vec.write(

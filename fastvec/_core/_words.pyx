@@ -6,15 +6,15 @@ from fastvec._core.words cimport fv_find_word, fv_word_hash
 
 
 def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, ::1] slots):
-    """Fill `slots` (int32[2^k, 2]) for the table's words. Returns -1, or the id of the first word that repeats an
-    earlier one; `slots` is of no use then."""
+    """Fill `slots` (int32[2^k, 2]) for the table's words. Returns -1, or the id of the first word to repeat
+    an earlier one; `slots` is of no use then."""
     cdef:
         Py_ssize_t n = offsets.shape[0] - 1, i
         uint64_t mask = slots.shape[0] - 1, hash, at
         int32_t repeated = -1, free_slot = -1
         const uint8_t *bytes = &text[0] if text.shape[0] else NULL
     if slots.shape[0] & (slots.shape[0] - 1) or slots.shape[0] < n or slots.shape[1] != 2:
-        raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2 that holds {n} words")
+        raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2 for {n} words")
     with nogil:
         slots[:, :] = free_slot
         for i in range(n):
@@ -52,7 +52,8 @@ cdef class Finder:
         cdef:
             const uint8_t *w = word
             int64_t length = len(word), n = self.offsets.shape[0] - 1, first, last, _probe
-            uint64_t mask = <uint64_t>self.slots.shape[0] - 1, hash = fv_word_hash(w, length), at = hash & mask
+            uint64_t mask = <uint64_t>self.slots.shape[0] - 1
+            uint64_t hash = fv_word_hash(w, length), at = hash & mask
             int32_t tag = <int32_t><uint32_t>(hash >> 32), i
         for _probe in range(self.slots.shape[0]):
             i = self.slots[at, 1]
