@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -34,8 +34,6 @@ class KeyedVectors:
     mapfile_path : None
         Accepted for gensim's sake.
 
-    Notes
-    -----
     `load` maps the file: words are found through its index, rows are read when they are needed, and every
     process that opens the file shares one copy in memory. Such vectors are read-only.
     """
@@ -73,12 +71,10 @@ class KeyedVectors:
         vectors: Array,
         counts: NDArray[np.int64] | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> "KeyedVectors":
+    ) -> Self:
         """Make an instance of words and a matrix with a row for each."""
         if vectors.ndim != 2 or len(vectors) != len(words):
-            raise ValueError(
-                f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed"
-            )
+            raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: need one row a word")
         self = cls.__new__(cls)
         self._set_parts(words, vectors, counts, metadata)
         return self
@@ -142,7 +138,7 @@ class KeyedVectors:
         vector: Array = self.vectors[self.get_index(key)]
         if norm:
             vector = _unit(vector)
-        vector.flags.writeable = False
+        vector.setflags(write=False)
         return vector
 
     def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
@@ -180,9 +176,8 @@ class KeyedVectors:
 
     def get_normed_vectors(self) -> Array:
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
-        norms = self.norms
-        normed: Array = self.vectors / np.where(norms > 0, norms, 1).astype(self.vectors.dtype)[:, None]
-        return normed
+        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
+        return self.vectors / scale[:, None]  # type: ignore[no-any-return]
 
     # ---- Similarity
 
@@ -366,7 +361,7 @@ class KeyedVectors:
         store.save_vectors(fname, self.words, self.vectors, self.counts, self.metadata)
 
     @classmethod
-    def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> "KeyedVectors":
+    def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Self:
         """Open a .fvec file.
 
         Parameters
@@ -397,10 +392,7 @@ class KeyedVectors:
         append: bool = False,
         sort_attr: str = "count",
     ) -> None:
-        """Write a file of the word2vec program, text or binary: `fastvec.formats.word2vec.write`.
-
-        `sort_attr` ``"count"`` puts the most frequent words first, where counts are known.
-        """
+        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`."""
         from fastvec.formats import word2vec
 
         word2vec.write(
@@ -427,7 +419,7 @@ class KeyedVectors:
         limit: int | None = None,
         datatype: DTypeLike = np.float32,
         no_header: bool = False,
-    ) -> "KeyedVectors":
+    ) -> Self:
         """Read a file of the word2vec program, text or binary: `fastvec.formats.word2vec.read`."""
         from fastvec.formats import word2vec
 

@@ -284,7 +284,7 @@ def _map(file: BinaryIO, size: int, path: StrPath) -> memoryview:
 def _read(file: BinaryIO, size: int, path: StrPath) -> memoryview:
     """Read the whole file into memory that starts on a 64-byte boundary."""
     room = np.empty(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
+    start = -room.__array_interface__["data"][0] % ALIGNMENT
     data = room.data[start : start + size]
     file.seek(0)
     done = 0

@@ -1,6 +1,6 @@
 """WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -35,7 +35,7 @@ class WordTable(Sequence[str]):
     damaged, whoever meets the damage gets a `FormatError`.
     """
 
-    __slots__ = ("offsets", "origin", "slots", "text")
+    __slots__ = ("_find", "offsets", "origin", "slots", "text")
 
     def __init__(
         self,
@@ -53,6 +53,10 @@ class WordTable(Sequence[str]):
             if repeated >= 0:
                 raise ValueError(f"word {repeated}, {self[repeated]!r}, stands earlier in the table too")
         self.slots = slots
+        self._find: Callable[[bytes], int] = _backend.words.Finder(text, offsets, slots).find
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.text, self.offsets, self.slots, self.origin)
 
     @classmethod
     def from_words(cls, words: Iterable[str | bytes]) -> "WordTable":
@@ -112,8 +116,11 @@ class WordTable(Sequence[str]):
     def find(self, word: str | bytes) -> int:
         """Return the id of `word`, or -1."""
         if isinstance(word, str):
-            word = word.encode("utf-8", "surrogatepass")
-        found: int = _backend.words.find(self.text, self.offsets, self.slots, word)
+            try:
+                word = word.encode()
+            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
+                return -1
+        found = self._find(word)
         if found < -1:
             raise FormatError(
                 f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}"

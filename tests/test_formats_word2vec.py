@@ -70,6 +70,11 @@ def test_read_however_it_comes(path, monkeypatch, binary, raw, compress, chunk, 
     check(word2vec.read(path, binary=binary, datatype=np.float64), dtype=np.float64) if binary else None
 
 
+def test_numbers_beyond_the_type_are_infinite(path):
+    path.write_bytes(b"1 3\na 1e300 -1e300 nan\n")
+    assert np.array_equal(word2vec.read(path)[1], [[np.inf, -np.inf, np.nan]], equal_nan=True)
+
+
 def test_text_in_double_precision(path):
     path.write_bytes(b"1 2\na 0.1 1e-300\n")
     assert word2vec.read(path, datatype=np.float64)[1].tolist() == [[0.1, 1e-300]]
@@ -249,6 +254,7 @@ def test_lying_headers(path, binary, raw, reason):
         (b"2 2\na 1 0x2\nb 1 2\n", "line 2"),
         (b"2 2\na 1 2\nb 1-2  3\n", "line 3"),
         (b"2 2\na 1.0000 2\n", "line 3: the file ends after 1 of the 2"),
+        (b"1 3\na \0\0\0\0\0\0\0\0\0\0\0\0\n", "line 2: .* is it a binary file"),
         (b"1 2\na 1 2\nb 1 2\n", "line 3: more than 1 vectors"),
         (b"1 2\na 1 2\n\n \nb 1 2\n", "line 5: more than 1 vectors"),
     ],

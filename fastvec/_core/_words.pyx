@@ -6,15 +6,15 @@ from fastvec._core.words cimport fv_find_word, fv_word_hash
 
 
 def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, ::1] slots):
-    """Fill `slots` (int32[2^k, 2]) for the table's words. Returns the id of the first word that repeats an earlier
-    one, or -1; `slots` is of no use then."""
+    """Fill `slots` (int32[2^k, 2]) for the table's words. Returns -1, or the id of the first word to repeat
+    an earlier one; `slots` is of no use then."""
     cdef:
         Py_ssize_t n = offsets.shape[0] - 1, i
         uint64_t mask = slots.shape[0] - 1, hash, at
         int32_t repeated = -1, free_slot = -1
         const uint8_t *bytes = &text[0] if text.shape[0] else NULL
     if slots.shape[0] & (slots.shape[0] - 1) or slots.shape[0] < n or slots.shape[1] != 2:
-        raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2 that holds {n} words")
+        raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2 for {n} words")
     with nogil:
         slots[:, :] = free_slot
         for i in range(n):
@@ -31,35 +31,48 @@ def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, 
     return repeated
 
 
-def find(const uint8_t[::1] text, const int64_t[::1] offsets, const int32_t[:, ::1] slots, bytes word):
-    """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other.
+cdef class Finder:
+    """Finds words through the index of a word table.
 
     The arrays may come from a hostile file: whatever they hold, nothing outside of them is read.
     """
+
     cdef:
-        const uint8_t *w = word
-        int64_t length = len(word), n = offsets.shape[0] - 1, size = slots.shape[0], first, last, _probe
-        uint64_t hash = fv_word_hash(w, length), mask = <uint64_t>size - 1, at = hash & mask
-        int32_t tag = <int32_t><uint32_t>(hash >> 32), i
-    if size == 0 or size & (size - 1) or slots.shape[1] != 2:
-        return -2
-    for _probe in range(size):
-        i = slots[at, 1]
-        if i < 0:
-            return -1
-        if slots[at, 0] == tag:
-            if i >= n:
-                return -2
-            first, last = offsets[i], offsets[i + 1]
-            if not 0 <= first <= last <= text.shape[0]:
-                return -2
-            if last - first == length and (length == 0 or memcmp(&text[first], w, <size_t>length) == 0):
-                return i
-        at = (at + 1) & mask
-    return -1
+        const uint8_t[::1] text
+        const int64_t[::1] offsets
+        const int32_t[:, ::1] slots
+
+    def __init__(self, const uint8_t[::1] text, const int64_t[::1] offsets, const int32_t[:, ::1] slots):
+        if not slots.shape[0] or slots.shape[0] & (slots.shape[0] - 1) or slots.shape[1] != 2:
+            raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2")
+        self.text, self.offsets, self.slots = text, offsets, slots
+
+    def find(self, bytes word not None):
+        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+        cdef:
+            const uint8_t *w = word
+            int64_t length = len(word), n = self.offsets.shape[0] - 1, first, last, _probe
+            uint64_t mask = <uint64_t>self.slots.shape[0] - 1
+            uint64_t hash = fv_word_hash(w, length), at = hash & mask
+            int32_t tag = <int32_t><uint32_t>(hash >> 32), i
+        for _probe in range(self.slots.shape[0]):
+            i = self.slots[at, 1]
+            if i < 0:
+                return -1
+            if self.slots[at, 0] == tag:
+                if i >= n:
+                    return -2
+                first, last = self.offsets[i], self.offsets[i + 1]
+                if not 0 <= first <= last <= self.text.shape[0]:
+                    return -2
+                if last - first == length:
+                    if length == 0 or memcmp(&self.text[first], w, <size_t>length) == 0:
+                        return i
+            at = (at + 1) & mask
+        return -1
 
 
-def word_hash(bytes word):
+def word_hash(bytes word not None):
     """Return the 64-bit hash of `word`."""
     cdef const uint8_t *w = word
     return fv_word_hash(w, len(word))

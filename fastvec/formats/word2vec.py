@@ -109,6 +109,17 @@ def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
     return count, width, len(line)
 
 
+def _expect_room(file: BinaryIO, path: StrPath, count: int, width: int, row_bytes: int) -> None:
+    """Refuse sizes for which the file is too short, if a row takes at least `row_bytes`."""
+    left = bytes_left(file)
+    if left is not None and left < count * row_bytes:
+        _fail(
+            path,
+            "line 1",
+            f"{count} vectors of {width} dimensions do not fit into the {left} bytes behind it",
+        )
+
+
 class _Rows:
     """A matrix that grows as rows come: a header is believed as far as the file bears it out."""
 
@@ -120,7 +131,8 @@ class _Rows:
         end = self._used + len(rows)
         if end > len(self._room):
             self._resize(max(end, len(self._room) * 9 // 8))
-        self._room[self._used : end] = rows
+        with np.errstate(over="ignore"):  # numbers beyond the type become infinite, as everywhere
+            self._room[self._used : end] = rows
         self._used = end
 
     def finish(self) -> Array:
@@ -144,13 +156,7 @@ def _read_binary(
     count, width = shape
     wanted = count if not limit else min(count, limit)
     row_bytes = 4 * width
-    left = bytes_left(file)
-    if left is not None and left < count * (row_bytes + 1):
-        _fail(
-            path,
-            "line 1",
-            f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow",
-        )
+    _expect_room(file, path, count, width, row_bytes + 1)
     words: list[bytes] = []
     rows = _Rows(width, dtype)
     chunk = b""
@@ -211,13 +217,8 @@ def _read_text(
 ) -> tuple[list[bytes], Array]:
     """Read words and rows, `LINES` lines at a time; without `shape` to the end, as wide as the first line."""
     count, width = shape or (None, 0)
-    left = bytes_left(file)
-    if count is not None and left is not None and left < count * 2 * width:
-        _fail(
-            path,
-            "line 1",
-            f"{count} vectors of {width} dimensions do not fit into the {left} bytes that follow",
-        )
+    if count is not None:
+        _expect_room(file, path, count, width, 2 * width)
     wanted = count if not limit else min(limit, count) if count is not None else limit
     words: list[bytes] = []
     rows: _Rows | None = None
@@ -233,17 +234,12 @@ def _read_text(
         rows = rows or _Rows(width, dtype)
         rows.append(numbers)
         number += len(block)
-    if count is not None and wanted is not None and len(words) < wanted:
-        _fail(
-            path,
-            f"line {number}",
-            f"the file ends after {len(words)} of the {count} vectors that line 1 states",
-        )
-    if count is not None and wanted == count:
-        for rest in lines:
-            if not rest.isspace():
-                _fail(path, f"line {number}", f"more than {count} vectors; limit={count} reads these")
-            number += 1
+    if count is not None and len(words) < min(count, limit or count):
+        _fail(path, f"line {number}", f"the file ends after {len(words)} of the {count} vectors of line 1")
+    for rest in lines if wanted == count else ():
+        if not rest.isspace():
+            _fail(path, f"line {number}", f"more than {count} vectors; limit={count} reads these")
+        number += 1
     return words, rows.finish() if rows else np.empty((0, width), dtype)
 
 
@@ -260,7 +256,8 @@ def _parse(lines: list[bytes], width: int, path: StrPath, number: int) -> tuple[
         row = _numbers(rest)
         if width <= 0 or row is None or len(row) != width:
             shown = lines[at] if len(lines[at]) < 60 else lines[at][:60] + b"..."
-            _fail(path, f"line {number + at}", f"{shown!r} is not a word and {max(width, 1)} numbers")
+            binary = "; is it a binary file?" if b"\0" in shown else ""
+            _fail(path, f"line {number + at}", f"{shown!r} is not a word and {max(width, 1)} numbers{binary}")
         rows.append(row)
     return [word for word, _, _ in parts], np.stack(rows)
 
@@ -278,14 +275,9 @@ def _numbers(text: bytes) -> NDArray[np.float64] | None:
 def _decoded(words: list[bytes], path: StrPath, encoding: str, errors: str) -> list[bytes]:
     """Return the words as UTF-8, without the newline that the original program writes after each row."""
     words = [word.lstrip(b"\n") for word in words]
-    ascii_based = encoding.lower().replace("-", "").replace("_", "") in (
-        "utf8",
-        "ascii",
-        "latin1",
-        "iso88591",
-    )
+    ascii_is_ascii = bytes(range(128)).decode(encoding, "replace").encode() == bytes(range(128))
     for at, word in enumerate(words):
-        if ascii_based and word.isascii():
+        if ascii_is_ascii and word.isascii():
             continue
         try:
             words[at] = word.decode(encoding, errors).encode()

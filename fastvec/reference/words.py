@@ -23,10 +23,10 @@ def build_index(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDAr
     if size & (size - 1) or size < n or slots.shape[1] != 2:
         raise ValueError(f"slots: {slots.shape} is no power of two x 2 that holds {n} words")
     slots[:] = -1
-    raw = text.tobytes()
+    raw, finder = text.tobytes(), Finder(text, offsets, slots)
     for i in range(n):
         word = raw[offsets[i] : offsets[i + 1]]
-        if find(text, offsets, slots, word) >= 0:
+        if finder.find(word) >= 0:
             return i
         h = word_hash(word)
         at = h & (size - 1)
@@ -36,18 +36,24 @@ def build_index(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDAr
     return -1
 
 
-def find(text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32], word: bytes) -> int:
-    """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
-    h, size = word_hash(word), len(slots)
-    if size == 0 or size & (size - 1) or slots.shape[1] != 2:
-        return -2
-    for probe in range(size):
-        tag, i = slots[(h + probe) & (size - 1)].tolist()
-        if i < 0:
-            return -1
-        if tag & 0xFFFFFFFF == h >> 32:
-            if i >= len(offsets) - 1 or not 0 <= offsets[i] <= offsets[i + 1] <= len(text):
-                return -2
-            if text[offsets[i] : offsets[i + 1]].tobytes() == word:
-                return int(i)
-    return -1
+class Finder:
+    """Finds words through the index of a word table; the arrays may be damaged."""
+
+    def __init__(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32]) -> None:
+        if len(slots) == 0 or len(slots) & (len(slots) - 1) or slots.shape[1] != 2:
+            raise ValueError(f"slots: {slots.shape} is no power of two x 2")
+        self._text, self._offsets, self._slots = text, offsets, slots
+
+    def find(self, word: bytes) -> int:
+        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+        h, size, offsets = word_hash(word), len(self._slots), self._offsets
+        for probe in range(size):
+            tag, i = self._slots[(h + probe) & (size - 1)].tolist()
+            if i < 0:
+                return -1
+            if tag & 0xFFFFFFFF == h >> 32:
+                if i >= len(offsets) - 1 or not 0 <= offsets[i] <= offsets[i + 1] <= len(self._text):
+                    return -2
+                if self._text[offsets[i] : offsets[i + 1]].tobytes() == word:
+                    return int(i)
+        return -1
