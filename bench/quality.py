@@ -1,0 +1,71 @@
+"""Are the vectors as good as gensim's? Both are trained with the same parameters and several seeds, then evaluated.
+
+    python bench/quality.py wiki-en-100m.txt --analogies questions-words.txt --pairs wordsim353.tsv simlex999.txt
+"""
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+from _run import child, machine, table
+
+from fastvec import KeyedVectors
+
+
+def scores(path, args):
+    """Return the vectors' score on each test set."""
+    kv = KeyedVectors.load_word2vec_format(path, binary=True)
+    found = {}
+    for file in args.analogies:
+        _, sections = kv.evaluate_word_analogies(file, restrict_vocab=args.restrict_vocab)
+        kinds = {"analogies": sections[:-1]}
+        kinds["semantic"] = [s for s in sections[:-1] if not s["section"].startswith("gram")]
+        kinds["syntactic"] = [s for s in sections[:-1] if s["section"].startswith("gram")]
+        for kind, group in kinds.items():
+            right, wrong = (sum(len(s[k]) for s in group) for k in ("correct", "incorrect"))
+            found[kind] = right / max(1, right + wrong)
+    for file in args.pairs:
+        found[Path(file).stem] = float(kv.evaluate_word_pairs(file, restrict_vocab=len(kv))[1][0])
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus")
+    parser.add_argument("--analogies", nargs="*", default=[])
+    parser.add_argument("--pairs", nargs="*", default=[])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--dim", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--restrict-vocab", type=int, default=30_000)
+    parser.add_argument("--systems", nargs="+", default=["gensim", "fastvec"])
+    args = parser.parse_args()
+    common = {
+        "corpus": str(Path(args.corpus).resolve()),
+        "dim": args.dim,
+        "epochs": args.epochs,
+        "threads": args.threads,
+    }
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for system in args.systems:
+            runs = []
+            for seed in args.seeds:
+                output = f"{folder}/{system}{seed}.bin"
+                seconds = child(f"{system}_train", seed=seed, output=output, **common)["train"]
+                runs.append(scores(output, args))
+                rows.append([f"{system}, seed {seed}", f"{seconds:.1f}", *(f"{v:.4f}" for v in runs[-1].values())])
+            if len(runs) > 1:
+                columns = list(zip(*(r.values() for r in runs), strict=True))
+                means = [
+                    f"{statistics.mean(c):.4f} ± {statistics.stdev(c) / len(c) ** 0.5:.4f}" for c in columns
+                ]
+                rows.append([f"**{system}, mean ± standard error**", "", *means])
+    print(f"{machine()}; {args.threads} threads, {args.epochs} epochs, D={args.dim}\n")
+    table(rows, ["", "training, s", *runs[0]])
+
+
+if __name__ == "__main__":
+    main()
