@@ -1,11 +1,9 @@
 """EncodedCorpus: a corpus as word ids, written once, read by every epoch; mapped from disk unless small."""
 
-import hashlib
 import io
 import mmap
 import os
 import struct
-import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -242,6 +240,8 @@ def count_and_encode(
 
 def fingerprint(words: WordTable) -> bytes:
     """Return 16 bytes that tell one word table from another."""
+    import hashlib  # here, and tempfile below, to spare those who only read vectors 13 ms of imports
+
     digest = hashlib.blake2b(words.text.data, digest_size=16)
     digest.update(words.offsets.data)
     return digest.digest()
@@ -280,6 +280,8 @@ class _Spool:
         self._unfinished: Path | None = None
         self.file: BinaryIO = io.BytesIO()
         if self.path is not None:
+            import tempfile
+
             named, name = tempfile.mkstemp(prefix=f"{self.path.name}.", suffix=".part", dir=self.path.parent)
             self._unfinished = Path(name)
             self.file = os.fdopen(named, "w+b")
@@ -351,6 +353,8 @@ class _Spool:
 
     def _put(self, data: Any) -> None:
         if isinstance(self.file, io.BytesIO) and self.file.tell() + len(data) > IN_MEMORY_BYTES:
+            import tempfile
+
             memory, self.file = self.file, self._guarded(tempfile.TemporaryFile)
             self._guarded(self.file.write, memory.getbuffer())
         self._guarded(self.file.write, data)
@@ -364,6 +368,8 @@ class _Spool:
             ) from problem
 
     def _name(self) -> str:
+        import tempfile
+
         return str(self._unfinished or tempfile.gettempdir())
 
 
