@@ -111,13 +111,12 @@ class _Run:
 
     def _spans(self) -> Iterator[tuple[int, int, int]]:
         """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in order."""
-        starts, before = range(0, len(self.tokens), SPAN), 0
-        stride = -(-len(starts) // LANES)
+        before, n_spans = 0, -(-len(self.tokens) // SPAN)
+        rng = np.random.default_rng(self.config.seed & (1 << 64) - 1)
         for epoch in range(self.config.epochs):
-            for lane_span in range(stride):
-                for start in starts[lane_span::stride]:
-                    yield epoch, start, before
-                    before += min(SPAN, len(self.tokens) - start)
+            for span in rng.permutation(n_spans).tolist():
+                yield epoch, span * SPAN, before
+                before += min(SPAN, len(self.tokens) - span * SPAN)
 
     def alpha_at(self, token: int) -> float:
         """Return the learning rate after `token` tokens of all epochs'."""

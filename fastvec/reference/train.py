@@ -106,8 +106,8 @@ class Worker:
         self.x, self.y = input_vectors, output_vectors
         self.tokens, self.keep, self.noise = tokens, keep.tolist(), noise.tolist()
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
-        self.draws = (8 * negative + 4) // 5
-        self.noise_weight = negative / self.draws
+        self.draws = 2 * negative
+        self.noise_weight = 0.5
         self.stop = stop
 
     def keep_hot_rows(self, input_scale: NDArray[np.float32], output_scale: NDArray[np.float32]) -> None:
