@@ -204,7 +204,7 @@ def train(
     input_rows: Matrix,
     output_rows: Matrix,
     config: TrainConfig,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Outcome:
     """Train the rows in place.
 

@@ -14,10 +14,12 @@ from fastvec import store
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
 from fastvec.corpus import EncodedCorpus, count_and_encode
+from fastvec.errors import FormatError, TrainingError
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.progress import Reporter, reporter
 from fastvec.train import Matrix, Outcome, allocate_rows, initial_input, train
 from fastvec.vocab import Vocab
+from fastvec.words import WordTable
 
 Errors = Literal["strict", "replace", "ignore"]
 ProgressOption = bool | Callable[[Any], None] | None
@@ -67,7 +69,7 @@ class Word2Vec:
     CorpusError
         If the corpus is empty, holds no word often enough, or is not UTF-8.
     TrainingError
-        If the vectors overflow.
+        If the vectors overflow. A model that exists then starts anew, at random.
     ValueError, TypeError
         For a parameter out of its range.
 
@@ -224,7 +226,7 @@ class Word2Vec:
         """
         if self.vocab is None:
             raise RuntimeError("the vocabulary comes first: call build_vocab, or give the corpus to the constructor")
-        changes = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
+        changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
         config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v is not None})
         source = _source(corpus_iterable, corpus_file)
         with (
@@ -250,7 +252,11 @@ class Word2Vec:
 
     def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
         assert self.vocab is not None
-        outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+        try:
+            outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+        except TrainingError:  # nobody shall save what is left of the vectors
+            self._set_vocab(self.vocab)
+            raise
         self.interrupted = outcome.interrupted
         self.total_train_time += outcome.seconds
         self.trained_words += outcome.words
@@ -286,24 +292,23 @@ class Word2Vec:
         FormatError
             If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`).
         """
-        held = store.open_vectors(fname)
+        name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
         if held.output_vectors is None or held.counts is None:
-            raise store.FormatError(
-                f"{os.fspath(fname)}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
-            )
+            raise FormatError(f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load")
         try:
-            parameters = json.loads(held.metadata["parameters"])
+            config = TrainConfig(**json.loads(held.metadata["parameters"]))
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
-            model = cls(**parameters)
-        except (KeyError, TypeError, ValueError) as error:
-            raise store.FormatError(f"{os.fspath(fname)}: the model's parameters are damaged: {error!r}") from error
-        if held.vectors.shape != held.output_vectors.shape or held.vectors.shape[1] != model.vector_size:
-            raise store.FormatError(f"{os.fspath(fname)}: vectors of {held.vectors.shape[1]} numbers do not fit")
-        n = len(held.words)
-        rows = [allocate_rows(n, model.vector_size) for _ in range(2)]
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
+        if held.vectors.shape[1] != config.vector_size or held.counts.min(initial=0) < 1:
+            raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers, or the counts, do not fit the model")
+        model = cls(**dataclasses.asdict(config))
+        rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
         for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):
             mine[:, : model.vector_size] = theirs
-        model.vocab = Vocab(held.words, held.counts, *totals)
+        # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
+        words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
+        model.vocab = Vocab(words, held.counts.copy(), *totals)
         model._set_rows(rows[0], rows[1], model.vocab)
         return model
 

@@ -45,7 +45,9 @@ def sigmoid(x: Floats) -> Floats:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def block_step(x: Floats, y: Floats, label: Floats, weight: Floats, alpha: float) -> tuple[Floats, Floats]:
+def block_step(
+    x: Floats, y: Floats, label: Floats, weight: Floats, alpha: float | np.floating[Any]
+) -> tuple[Floats, Floats]:
     """Return the rows after one step down the gradient of `block_loss`.
 
     Parameters
