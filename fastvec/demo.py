@@ -1,6 +1,8 @@
 """What `fastvec demo` trains on and shows: English that every Python installation carries."""
 
+import itertools
 import re
+import shlex
 import site
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,17 +77,17 @@ def own_text_options(corpus: Path) -> dict[str, Any]:
 
 
 def words_to_show(wv: KeyedVectors, wished: Iterable[str]) -> list[str]:
-    """Return up to six of the wished words that the vectors know; else words of middling frequency."""
+    """Return up to six of the wished words that the vectors know; else words of middling frequency; else any."""
     known = [word for word in wished if word in wv]
     middling = [w for w in wv.index_to_key[min(100, len(wv) // 3) : 1000] if len(w) > 3]
-    return (known or middling[:: max(1, len(middling) // 6)])[:6]
+    return (known or middling[:: max(1, len(middling) // 6)] or list(wv.index_to_key[:6]))[:6]
 
 
 def next_commands(output: Path, words: Sequence[str]) -> list[str]:
-    """Return the three commands to type next."""
-    first, second, third = (*words, "list", "file", "string")[:3]
+    """Return the three commands to type next, in terms of some `words` that the vectors know."""
+    first, second, third = itertools.islice(itertools.cycle(words), 3)
     return [
-        f"fastvec similar {output} {first} {second}",
-        f"fastvec analogy {output} {first} {second} {third}",
+        shlex.join(["fastvec", "similar", str(output), first, second]),
+        shlex.join(["fastvec", "analogy", str(output), first, second, third]),
         "fastvec train your-text.txt -o words.fvec",
     ]

@@ -127,7 +127,8 @@ class _Run:
     def work(self, thread: int) -> None:
         """Train on span after span until there are no more."""
         try:
-            self._work(thread)
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for after each span
+                self._work(thread)
         except BaseException as failure:
             self.failure = failure
             self.stop[0] = 1
