@@ -254,6 +254,8 @@ def train(
         raise run.failure
     run.check_finite()
     done = run.progress(time.perf_counter() - begun)
+    if progress:
+        progress(done)
     if interrupted:
         warnings.warn(
             f"training was interrupted after {100 * done.words / max(1, done.total_words):.0f} % of the words; "
