@@ -73,7 +73,7 @@ def own_text_options(corpus: Path) -> dict[str, Any]:
     """Return options for a text of the user's: small ones need every word they have, and more epochs."""
     files = [p for p in corpus.rglob("*") if p.is_file()] if corpus.is_dir() else [corpus]
     small = sum(p.stat().st_size for p in files) < 5_000_000
-    return {"min_count": 2, "epochs": 20} if small else {"min_count": 5, "epochs": 2, "alpha": 0.025}
+    return {"alpha": 0.025, **({"min_count": 2, "epochs": 20} if small else {"min_count": 5, "epochs": 2})}
 
 
 def words_to_show(wv: KeyedVectors, wished: Iterable[str]) -> list[str]:

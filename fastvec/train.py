@@ -254,7 +254,7 @@ def train(
         raise run.failure
     run.check_finite()
     done = run.progress(time.perf_counter() - begun)
-    if progress:
+    if progress and not interrupted:
         progress(done)
     if interrupted:
         warnings.warn(

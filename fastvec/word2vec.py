@@ -300,8 +300,10 @@ class Word2Vec:
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
-        if held.vectors.shape[1] != config.vector_size or held.counts.min(initial=0) < 1:
-            raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers, or the counts, do not fit the model")
+        if held.vectors.shape[1] != config.vector_size:
+            raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
+        if not len(held.counts) or held.counts.min() < 1:
+            raise FormatError(f"{name}: no words, or words that do not occur: the counts do not fit a model")
         model = cls(**dataclasses.asdict(config))
         rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
         for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):

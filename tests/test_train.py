@@ -18,7 +18,7 @@ from fastvec.keyedvectors import KeyedVectors
 from fastvec.train import Progress, allocate_rows, initial_input, train
 from fastvec.vocab import Vocab
 
-SMALL = {"vector_size": 16, "epochs": 3, "sample": 0, "alpha": 0.1}
+SMALL = {"vector_size": 16, "epochs": 6, "sample": 0, "alpha": 0.05}
 
 
 class Model:
@@ -53,7 +53,7 @@ def test_words_of_one_cluster_become_neighbours(each_backend, sentences, workers
     before = planted.purity(model.wv)
     outcome = model.train()
     assert before < 0.5 and planted.purity(model.wv) > 0.9
-    assert outcome.words == 3 * 150 * 8 and not outcome.interrupted
+    assert outcome.words == 6 * 150 * 8 and not outcome.interrupted
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -91,8 +91,8 @@ def test_epochs_differ(sentences):
     once, twice = Model(sentences, workers=1, epochs=1), Model(sentences, workers=1, epochs=1)
     once.train(), twice.train()
     assert np.array_equal(once.input, twice.input)
-    both = Model(sentences, workers=1, epochs=2, min_alpha=0.1)
-    again = Model(sentences, workers=1, epochs=1, min_alpha=0.1)
+    both = Model(sentences, workers=1, epochs=2, min_alpha=0.05)
+    again = Model(sentences, workers=1, epochs=1, min_alpha=0.05)
     both.train(), again.train(), again.train()
     assert not np.array_equal(both.input, again.input)
 
@@ -151,12 +151,12 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     model.train()
     tokens = len(model.corpus.tokens)
     calls = sorted(recorder.calls, key=lambda call: -call[3])
-    covered = np.zeros((3, tokens), int)
+    covered = np.zeros((6, tokens), int)
     seen = 0
     for epoch, start, stop, alpha, step in calls:
         covered[epoch, start:stop] += 1
-        assert alpha == pytest.approx(0.5 - 0.4 * seen / (3 * tokens))
-        assert alpha - step * (stop - start) == pytest.approx(0.5 - 0.4 * (seen + stop - start) / (3 * tokens))
+        assert alpha == pytest.approx(0.5 - 0.4 * seen / (6 * tokens))
+        assert alpha - step * (stop - start) == pytest.approx(0.5 - 0.4 * (seen + stop - start) / (6 * tokens))
         seen += stop - start
     assert (covered == 1).all(), "every token once an epoch"
     assert [call[0] for call in calls] == sorted(call[0] for call in calls), "epoch after epoch"
@@ -195,7 +195,7 @@ def test_progress_goes_from_the_beginning_to_the_end(recorder, sentences):
     words = [p.words for p in seen]
     assert words == sorted(words) and len(words) > 1
     last = seen[-1]
-    assert (last.words, last.total_words, last.epoch) == (3600, 3600, 2)
+    assert (last.words, last.total_words, last.epoch) == (7200, 7200, 5)
     assert last.alpha == pytest.approx(model.config.min_alpha)
     assert last.words_per_second == pytest.approx(last.words / last.seconds)
 
@@ -203,7 +203,7 @@ def test_progress_goes_from_the_beginning_to_the_end(recorder, sentences):
 def test_progress_is_told_of_the_end_of_the_shortest_training():
     seen = []
     Model([["a", "b"]]).train(seen.append)
-    assert seen[-1].words == seen[-1].total_words == 6
+    assert seen[-1].words == seen[-1].total_words == 12
 
 
 def test_speed_before_any_time_has_passed():
@@ -229,7 +229,7 @@ def test_interruption_leaves_what_was_learned(sentences):
         if progress.words < progress.total_words:
             raise KeyboardInterrupt
 
-    model = Model(sentences, workers=2, epochs=100_000)
+    model = Model(sentences, workers=2, epochs=100_000, alpha=0.025)
     with pytest.warns(RuntimeWarning, match=r"interrupted after \d+ %"):
         outcome = model.train(interrupt)
     assert outcome.interrupted and 0 <= outcome.words < 100_000 * 1200
@@ -265,7 +265,7 @@ def test_overflow_ends_training_early(recorder, sentences):
         worker.rows[0][0, 0] = np.nan
 
     recorder.on_train = spoil
-    with pytest.raises(TrainingError, match="2 %"):
+    with pytest.raises(TrainingError, match="1 %"):
         Model(sentences, workers=1).train()
     assert len(recorder.calls) == 1
 
@@ -278,7 +278,7 @@ def test_an_error_in_a_thread_reaches_the_caller(recorder, sentences):
     recorder.on_train = fail
     with pytest.raises(MemoryError, match="too much"):
         Model(sentences, workers=2).train()
-    assert len(recorder.calls) < 3 * len(range(0, 1350, 64)), "the others stopped"
+    assert len(recorder.calls) < 6 * len(range(0, 1350, 64)), "the others stopped"
 
 
 def test_empty_corpus():
