@@ -1,6 +1,8 @@
 """The command line: ``fastvec train | similar | analogy | eval | info | demo``.
 
-Exit codes: 0 done; 1 a file or a text was wrong (one line on standard error says what); 2 wrong usage; 130 interrupted by Ctrl-C (training saves what it has learned first).
+Exit codes: 0 done; 1 a file or a text was wrong (one line on standard error says what), or the reader of the output
+has gone, as `head` does (nothing is said); 2 wrong usage; 130 interrupted by Ctrl-C (training saves what it has
+learned first).
 """
 
 import contextlib
@@ -46,9 +48,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("fastvec: interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except MemoryError:
         click.echo("fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True)
         return 1
