@@ -20,9 +20,9 @@ import click
 
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
-from fastvec.keyedvectors import KeyedVectors
 
 if TYPE_CHECKING:
+    from fastvec.keyedvectors import KeyedVectors
     from fastvec.word2vec import Word2Vec
 
 INTERRUPTED = 130
@@ -182,8 +182,10 @@ def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
     return code
 
 
-def load(path: Path) -> KeyedVectors:
+def load(path: Path) -> "KeyedVectors":
     """Open `path`; a .fvec file, or vectors in word2vec's formats where a suffix is .bin, .txt or .vec."""
+    from fastvec.keyedvectors import KeyedVectors
+
     if not path.exists():
         raise OSError(f"{path}: no such file")
     if not {".bin", ".txt", ".vec"}.isdisjoint(path.suffixes):
