@@ -49,7 +49,10 @@ common = sorted(p.stem for p in CORE.glob("*.pyx") if not p.stem.startswith("_tr
 
 setup(
     ext_modules=cythonize(
-        [extension(name) for name in [*common, *(v for v in variant_names() if (CORE / f"{v}.pyx").exists())]],
+        [
+            extension(name)
+            for name in [*common, *(v for v in variant_names() if (CORE / f"{v}.pyx").exists())]
+        ],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

@@ -49,7 +49,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("fastvec: interrupted", err=True)
         return INTERRUPTED
     except MemoryError:
-        click.echo("fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True)
+        click.echo(
+            "fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True
+        )
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, KeyError, ImportError) as error:
         click.echo(f"fastvec: {one_line(error)}", err=True)
@@ -86,8 +88,12 @@ def training_options(command: _F) -> _F:
         click.option("-t", "--workers", type=int, help="Threads.  [default: all cores]"),
         click.option("--min-count", default=5, type=POSITIVE, help="Leave out words that occur less often."),
         click.option("--max-final-vocab", type=POSITIVE, help="Keep at most so many words."),
-        click.option("--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."),
-        click.option("--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."),
+        click.option(
+            "--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."
+        ),
+        click.option(
+            "--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."
+        ),
         click.option("--alpha", default=_DEFAULT.alpha, help="Learning rate at the start."),
         click.option("--min-alpha", default=_DEFAULT.min_alpha, help="Learning rate at the end."),
         click.option("--seed", default=_DEFAULT.seed, help="Of the random numbers."),
@@ -126,7 +132,9 @@ def check_output(output: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OSError(f"{output}: cannot be written: {error.strerror}; choose another place with -o") from error
+        raise OSError(
+            f"{output}: cannot be written: {error.strerror}; choose another place with -o"
+        ) from error
 
 
 def check_usage(corpus: Path, output: Path, options: dict[str, Any]) -> None:
@@ -167,7 +175,9 @@ def summary(model: "Word2Vec") -> str:
 
 @cli.command(epilog="Example: fastvec train corpus.txt -o words.fvec --vector-size 200 --epochs 10")
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write."
+)
 @click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
 @training_options
 def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
@@ -229,9 +239,13 @@ def analogy(vectors: Path, a: str, b: str, c: str, topn: int) -> None:
     print_neighbours(kv.most_similar(positive=[b, c], negative=[a], topn=topn))
 
 
-@cli.command("eval", epilog="Example: fastvec eval words.fvec --analogies questions-words.txt --pairs wordsim353.tsv")
+@cli.command(
+    "eval", epilog="Example: fastvec eval words.fvec --analogies questions-words.txt --pairs wordsim353.tsv"
+)
 @vectors_argument
-@click.option("--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line.")
+@click.option(
+    "--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line."
+)
 @click.option("--pairs", type=click.Path(path_type=Path), multiple=True, help="Two words and a score a line.")
 @click.option("--restrict-vocab", default=300_000, type=POSITIVE, help="Use the most frequent words only.")
 def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], restrict_vocab: int) -> None:
@@ -273,8 +287,12 @@ def info(vectors: Path | None) -> None:
 
 
 @cli.command(epilog="Example: fastvec demo --corpus my-notes.txt")
-@click.option("--corpus", type=click.Path(path_type=Path), help="Your own text, in place of the documentation.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("fastvec-demo.fvec"), show_default=True)
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Your own text, in place of the documentation."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("fastvec-demo.fvec"), show_default=True
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     """Train in a few seconds on the English that every Python brings along: its documentation.

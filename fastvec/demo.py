@@ -11,7 +11,14 @@ from typing import Any
 
 from fastvec.keyedvectors import KeyedVectors
 
-OPTIONS: dict[str, Any] = {"vector_size": 100, "window": 5, "min_count": 8, "sample": 1e-3, "epochs": 10, "alpha": 0.05}
+OPTIONS: dict[str, Any] = {
+    "vector_size": 100,
+    "window": 5,
+    "min_count": 8,
+    "sample": 1e-3,
+    "epochs": 10,
+    "alpha": 0.05,
+}
 PROGRAMMERS_WORDS = ("list", "file", "integer", "exception", "thread", "matrix", "http", "random")
 MAX_BYTES = 60_000_000
 """Of source text to look through: a big site-packages must not make the demo long."""
@@ -61,7 +68,10 @@ def _texts() -> Iterator[str]:
 def _sources() -> Iterator[Path]:
     """Yield the modules of the standard library, then those of installed packages, in a fixed order."""
     standard = Path(sysconfig.get_paths()["stdlib"])
-    folders = [standard, *(Path(p) for p in dict.fromkeys([sysconfig.get_paths()["purelib"], *site.getsitepackages()]))]
+    folders = [
+        standard,
+        *(Path(p) for p in dict.fromkeys([sysconfig.get_paths()["purelib"], *site.getsitepackages()])),
+    ]
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
             parts = path.relative_to(folder).parts

@@ -386,7 +386,9 @@ def save_vectors(
     if vectors.ndim != 2 or len(vectors) != len(words) or (counts is not None and len(counts) != len(words)):
         raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed")
     if output_vectors is not None and output_vectors.shape != vectors.shape:
-        raise ValueError(f"output_vectors of {output_vectors.shape}, vectors of {vectors.shape}: one shape is needed")
+        raise ValueError(
+            f"output_vectors of {output_vectors.shape}, vectors of {vectors.shape}: one shape is needed"
+        )
     if vectors.dtype not in (np.float16, np.float64):
         vectors = vectors.astype(np.float32, copy=False)
     tensors: dict[str, Array] = {"words": words.text, "offsets": words.offsets, "index": words.slots}
@@ -431,7 +433,9 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     offsets = _take(tensors, "offsets", "i8", (n + 1,), path)
     slots = _take(tensors, "index", "i4", (index_size(n), 2), path)
     counts = _take(tensors, "counts", "i8", (n,), path) if "counts" in tensors else None
-    output = _take(tensors, "output_vectors", "f4", vectors.shape, path) if "output_vectors" in tensors else None
+    output = (
+        _take(tensors, "output_vectors", "f4", vectors.shape, path) if "output_vectors" in tensors else None
+    )
     if offsets[0] != 0 or offsets[n] != len(text):
         raise FormatError(f"{os.fspath(path)}: words end at {offsets[n]}, their text has {len(text)} bytes")
     words = WordTable(text, offsets, slots, os.fspath(path))

@@ -93,7 +93,12 @@ class _Run:
     """One call of `train`: the state that its threads share."""
 
     def __init__(
-        self, vocab: Vocab, corpus: EncodedCorpus, input_rows: Matrix, output_rows: Matrix, config: TrainConfig
+        self,
+        vocab: Vocab,
+        corpus: EncodedCorpus,
+        input_rows: Matrix,
+        output_rows: Matrix,
+        config: TrainConfig,
     ) -> None:
         self.vocab, self.corpus, self.config = vocab, corpus, config
         self.rows = (input_rows, output_rows)
@@ -174,14 +179,16 @@ class _Run:
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
         hot = min(HOT_ROWS, len(counts))
-        x, y = (damped_scale(u[:hot] * centres, self.threads) for u in expected_updates(counts, kept, self.config))
+        x, y = (
+            damped_scale(u[:hot] * centres, self.threads) for u in expected_updates(counts, kept, self.config)
+        )
         return x, y
 
     def _overflow(self) -> TrainingError:
         percent = 100 * sum(self.done) / self.total
         return TrainingError(
-            f"the vectors left the finite numbers after {percent:.0f} % of the training, at alpha={self.config.alpha:g}; "
-            f"train again with a smaller alpha"
+            f"the vectors left the finite numbers after {percent:.0f} % of the training, at "
+            f"alpha={self.config.alpha:g}; train again with a smaller alpha"
         )
 
     def progress(self, seconds: float) -> Progress:

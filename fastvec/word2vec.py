@@ -106,7 +106,9 @@ class Word2Vec:
         progress: ProgressOption = None,
     ) -> None:
         if sg != 1 or hs != 0:
-            raise ValueError(f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet")
+            raise ValueError(
+                f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet"
+            )
         self.config = TrainConfig(
             vector_size=vector_size,
             window=window,
@@ -225,7 +227,9 @@ class Word2Vec:
             Words trained on, those passed over by subsampling included; and tokens of the corpus, times the epochs.
         """
         if self.vocab is None:
-            raise RuntimeError("the vocabulary comes first: call build_vocab, or give the corpus to the constructor")
+            raise RuntimeError(
+                "the vocabulary comes first: call build_vocab, or give the corpus to the constructor"
+            )
         changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
         config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v is not None})
         source = _source(corpus_iterable, corpus_file)
@@ -268,7 +272,11 @@ class Word2Vec:
     def _metadata(self) -> dict[str, str]:
         config = dataclasses.asdict(self.config)
         del config["workers"]
-        return {"fastvec": __version__, "model": "skip-gram, negative sampling", "parameters": json.dumps(config)}
+        return {
+            "fastvec": __version__,
+            "model": "skip-gram, negative sampling",
+            "parameters": json.dumps(config),
+        }
 
     def save(self, fname: PathOrName) -> None:
         """Write the whole model to a .fvec file, atomically: `load` goes on where it stopped.
@@ -280,7 +288,12 @@ class Word2Vec:
         v = self.vocab
         totals = {"corpus_words": str(v.corpus_words), "corpus_sentences": str(v.corpus_sentences)}
         store.save_vectors(
-            fname, v.words, self.wv.vectors, v.counts, {**self._metadata(), **totals}, output_vectors=self.syn1neg
+            fname,
+            v.words,
+            self.wv.vectors,
+            v.counts,
+            {**self._metadata(), **totals},
+            output_vectors=self.syn1neg,
         )
 
     @classmethod
@@ -294,7 +307,9 @@ class Word2Vec:
         """
         name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
         if held.output_vectors is None or held.counts is None:
-            raise FormatError(f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load")
+            raise FormatError(
+                f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
+            )
         try:
             config = TrainConfig(**json.loads(held.metadata["parameters"]))
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
@@ -318,11 +333,15 @@ class Word2Vec:
 def _source(sentences: Any, corpus_file: PathOrName | None) -> Any:
     """Return the one corpus that was given."""
     if (sentences is None) == (corpus_file is None):
-        raise TypeError("give either sentences (an iterable of lists of words) or corpus_file (a path), and not both")
+        raise TypeError(
+            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
+        )
     if corpus_file is not None:
         if not isinstance(corpus_file, str | os.PathLike):
             raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
         return Path(corpus_file)
     if isinstance(sentences, str | bytes | os.PathLike):
-        raise TypeError(f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}")
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
+        )
     return sentences

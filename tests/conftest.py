@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError:
     raise pytest.UsageError("fastvec is not installed; type: python -m pip install '.[test]'") from None
 
-from fastvec import _backend
+from fastvec import _backend  # noqa: E402
 
 PACKAGE = Path(fastvec.__file__).resolve().parent
 """The package under test."""

@@ -144,7 +144,15 @@ def test_no_code_is_made_of_data(path):
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
-            assert not names & {"pickle", "marshal", "shelve", "socket", "urllib", "urllib.request", "http.client"}
+            assert not names & {
+                "pickle",
+                "marshal",
+                "shelve",
+                "socket",
+                "urllib",
+                "urllib.request",
+                "http.client",
+            }
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__"}, ast.unparse(node)
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
@@ -162,7 +170,9 @@ def test_headers_are_portable():
         text = path.read_text("utf-8")
         assert not re.search(r"#include\s*<(unistd|pthread|sys/|strings|dirent)", text), path
         if re.search(r"__attribute__|__builtin_|__restrict__|vector_size\s*\(", text):
-            assert re.search(r"#\s*if.*(__GNUC__|__clang__|_MSC_VER|__BYTE_ORDER__)", text), f"{path}: unconditional"
+            assert re.search(r"#\s*if.*(__GNUC__|__clang__|_MSC_VER|__BYTE_ORDER__)", text), (
+                f"{path}: unconditional"
+            )
 
 
 # ---- The table of variants and the build
@@ -215,7 +225,9 @@ def test_the_build_compiles_the_rows_of_the_table(monkeypatch, machine):
     names = {extension.name.removeprefix("fastvec._core.") for extension in built["ext_modules"]}
     trained = {name.removeprefix("_train_") for name in names if name.startswith("_train_")}
     assert trained == {v.name for v in _variants.compiled_for(machine)}
-    assert names >= {f"_{module}" for module in _backend.MODULES if module not in _backend.PER_VARIANT} | {"_cpu"}
+    assert names >= {f"_{module}" for module in _backend.MODULES if module not in _backend.PER_VARIANT} | {
+        "_cpu"
+    }
     for extension in built["ext_modules"]:
         assert ("Py_LIMITED_API", "0x030B0000") in extension.define_macros and extension.py_limited_api
 
@@ -252,12 +264,27 @@ def test_type_checkers_see_the_public_names():
 @pytest.mark.parametrize(
     "statement, absent",
     [
-        ("import fastvec", ["numpy", "click", "tqdm", "fastvec._backend", "tempfile", "inspect", "importlib.metadata"]),
+        (
+            "import fastvec",
+            ["numpy", "click", "tqdm", "fastvec._backend", "tempfile", "inspect", "importlib.metadata"],
+        ),
         (
             "from fastvec import KeyedVectors",
-            ["click", "tqdm", "fastvec.train", "fastvec.corpus", "fastvec.formats", "lzma", "bz2", "concurrent.futures"],
+            [
+                "click",
+                "tqdm",
+                "fastvec.train",
+                "fastvec.corpus",
+                "fastvec.formats",
+                "lzma",
+                "bz2",
+                "concurrent.futures",
+            ],
         ),
-        ("from fastvec import Word2Vec", ["click", "tqdm", "fastvec._core._train_base", "fastvec._core._train_avx2"]),
+        (
+            "from fastvec import Word2Vec",
+            ["click", "tqdm", "fastvec._core._train_base", "fastvec._core._train_avx2"],
+        ),
         ("import fastvec.cli", ["tqdm", "numpy", "fastvec.train"]),
     ],
 )

@@ -51,7 +51,9 @@ def test_a_backend_that_is_not_there_fails_and_names_those_that_are(python, name
         done = unset(python, *arguments, FASTVEC_BACKEND=name)
         assert done.returncode != 0
         last = done.stderr.splitlines()[-1]
-        assert last.startswith(f"ImportError: FASTVEC_BACKEND={name} ") and all(n in last for n in _backend.available())
+        assert last.startswith(f"ImportError: FASTVEC_BACKEND={name} ") and all(
+            n in last for n in _backend.available()
+        )
 
 
 def test_the_command_line_says_so_in_one_line(python):
@@ -62,7 +64,10 @@ def test_the_command_line_says_so_in_one_line(python):
 def test_the_twin_takes_over_with_a_warning(python):
     done = unset(python, "-c", WITHOUT_COMPILED + TRAIN)
     assert done.stdout.split() == ["reference", "fastvec.reference.train", "2"], done.stderr
-    assert "RuntimeWarning: fastvec's compiled kernels are missing" in done.stderr and "pip install" in done.stderr
+    assert (
+        "RuntimeWarning: fastvec's compiled kernels are missing" in done.stderr
+        and "pip install" in done.stderr
+    )
     forced = unset(python, "-W", "error", "-c", WITHOUT_COMPILED + TRAIN, FASTVEC_BACKEND="reference")
     assert forced.stdout.split()[0] == "reference", "who asks for it is not warned"
     assert unset(python, "-c", WITHOUT_COMPILED + TRAIN, FASTVEC_BACKEND="base").returncode != 0

@@ -69,7 +69,9 @@ def test_the_same_seed_writes_the_same_file(fastvec, corpus):
 
 
 def test_options_reach_the_model(fastvec, corpus):
-    options = "-d 8 -w 3 -n 4 -e 2 --min-count 2 --max-final-vocab 7 --sample 0.5 --ns-exponent 0.6 --alpha 0.03"
+    options = (
+        "-d 8 -w 3 -n 4 -e 2 --min-count 2 --max-final-vocab 7 --sample 0.5 --ns-exponent 0.6 --alpha 0.03"
+    )
     options += " --min-alpha 0.002 --seed 5"
     assert fastvec("train", corpus, "-o", "a.fvec", "-q", *options.split())[0] == 0
     parameters = fastvec("info", "a.fvec")[1]
@@ -99,7 +101,10 @@ def test_progress_tells_speed_rate_and_time(fastvec, corpus):
 
 def test_binary_garbage(fastvec, corpus):
     Path("garbage").write_bytes(np.random.default_rng(1).bytes(100_000))
-    for arguments in (["train", "garbage", "-o", "a.fvec"], ["demo", "--corpus", "garbage", "-o", "a.fvec", "-q"]):
+    for arguments in (
+        ["train", "garbage", "-o", "a.fvec"],
+        ["demo", "--corpus", "garbage", "-o", "a.fvec", "-q"],
+    ):
         answer = fastvec(*arguments, *(FAST if arguments[0] == "train" else []))
         assert one_line(*answer) and "garbage, line " in answer[2] and "is not UTF-8" in answer[2]
         assert not Path("a.fvec").exists()
@@ -269,7 +274,9 @@ def test_info(fastvec, vectors):
     assert code == 0 and f"fastvec {__version__}" in out and "backend: " in out
 
 
-@pytest.mark.parametrize("name, binary", [("v.txt", False), ("v.vec", False), ("v.bin", True), ("v.txt.gz", False)])
+@pytest.mark.parametrize(
+    "name, binary", [("v.txt", False), ("v.vec", False), ("v.bin", True), ("v.txt.gz", False)]
+)
 def test_vectors_in_word2vec_formats(fastvec, vectors, tmp_path, name, binary):
     KeyedVectors.load(vectors).save_word2vec_format(tmp_path / name, binary=binary)
     code, out, _ = fastvec("similar", tmp_path / name, "a_1", "-k", 1)
@@ -289,7 +296,9 @@ def test_help(fastvec):
 def test_every_command_shows_an_example_that_is_right(fastvec, command):
     code, out, _ = fastvec(command, "--help")
     assert code == 0 and f"Example: fastvec {command}" in out
-    example = shlex.split(cli.cli.commands[command].epilog.partition("(")[0].removeprefix("Example: fastvec "))
+    example = shlex.split(
+        cli.cli.commands[command].epilog.partition("(")[0].removeprefix("Example: fastvec ")
+    )
     with click.Context(cli.cli) as context:
         cli.cli.commands[command].make_context(command, example[1:], parent=context)
 

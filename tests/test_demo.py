@@ -33,7 +33,9 @@ def sources(tmp_path, monkeypatch):
     """Let the demo look through these files alone."""
     files = []
     monkeypatch.setattr(demo, "_sources", lambda: iter(files))
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", types.SimpleNamespace(topics={"a": "One topic is here."}))
+    monkeypatch.setitem(
+        sys.modules, "pydoc_data.topics", types.SimpleNamespace(topics={"a": "One topic is here."})
+    )
     return files
 
 

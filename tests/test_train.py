@@ -1,5 +1,6 @@
 """The training loop: what it learns, its schedule, and how it ends."""
 
+import itertools
 import re
 import threading
 import types
@@ -63,7 +64,9 @@ def test_analogies_are_learned(workers, monkeypatch):
     rows, columns = range(4), range(5)
     model = Model(planted.grid(4, 5, 8000), vector_size=32, alpha=0.05, epochs=4, workers=workers)
     model.train()
-    questions = [(a, x, b, y) for a in rows for b in rows for x in columns for y in columns if a != b and x != y]
+    questions = [
+        (a, x, b, y) for a in rows for b in rows for x in columns for y in columns if a != b and x != y
+    ]
     right = [
         model.wv.most_similar([f"{a}.{y}", f"{b}.{x}"], [f"{a}.{x}"], topn=1)[0][0] == f"{b}.{y}"
         for a, x, b, y in questions
@@ -75,7 +78,9 @@ def test_one_worker_and_one_seed_give_the_same_bits(each_backend, sentences):
     first, second, other = (Model(sentences, workers=1, seed=seed) for seed in (5, 5, 6))
     for model in (first, second, other):
         model.train()
-    assert first.input.tobytes() == second.input.tobytes() and first.output.tobytes() == second.output.tobytes()
+    assert (
+        first.input.tobytes() == second.input.tobytes() and first.output.tobytes() == second.output.tobytes()
+    )
     assert not np.array_equal(first.input, other.input)
 
 
@@ -101,7 +106,9 @@ def test_epochs_differ(sentences):
 def test_padding_stays_zero(sentences, size):
     model = Model(sentences, vector_size=size, workers=2)
     model.train()
-    assert not model.input[:, size:].any() and not model.output[:, size:].any() and model.output[:, :size].any()
+    assert (
+        not model.input[:, size:].any() and not model.output[:, size:].any() and model.output[:, :size].any()
+    )
 
 
 # ---- The schedule
@@ -156,7 +163,9 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     for epoch, start, stop, alpha, step in calls:
         covered[epoch, start:stop] += 1
         assert alpha == pytest.approx(0.5 - 0.4 * seen / (6 * tokens))
-        assert alpha - step * (stop - start) == pytest.approx(0.5 - 0.4 * (seen + stop - start) / (6 * tokens))
+        assert alpha - step * (stop - start) == pytest.approx(
+            0.5 - 0.4 * (seen + stop - start) / (6 * tokens)
+        )
         seen += stop - start
     assert (covered == 1).all(), "every token once an epoch"
     assert [call[0] for call in calls] == sorted(call[0] for call in calls), "epoch after epoch"
@@ -164,14 +173,14 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
         assert recorder.calls == calls and recorder.merges == 0 and not recorder.hot
     else:
         assert recorder.merges == len(calls) and len(recorder.hot) == workers
-        assert all((0 < scale).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
+        assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
 
 
 def test_neighbouring_spans_are_not_trained_one_after_the_other(recorder, sentences):
     """Threads at work on neighbouring text would contend for its words."""
     Model(sentences, workers=1, epochs=1).train()
     starts = [start for _, start, *_ in recorder.calls]
-    assert len(starts) > training.LANES and all(b - a != 64 for a, b in zip(starts, starts[1:], strict=False))
+    assert len(starts) > training.LANES and all(b - a != 64 for a, b in itertools.pairwise(starts))
 
 
 def test_options_reach_the_kernel(recorder, sentences):

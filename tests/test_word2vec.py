@@ -98,7 +98,7 @@ def test_two_sources_or_none():
 
 
 def test_sentences_that_are_a_path_or_a_text(model):
-    with pytest.raises(TypeError, match="corpus_file='corpus.txt'"):
+    with pytest.raises(TypeError, match=r"corpus_file='corpus\.txt'"):
         Word2Vec("corpus.txt", **SMALL)
     with pytest.raises(TypeError, match="a path is needed, not list"):
         Word2Vec(corpus_file=SENTENCES, **SMALL)
@@ -192,7 +192,9 @@ def test_models_that_are_not_there(wrong):
         Word2Vec(SENTENCES, **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"vector_size": 0}, {"window": 0}, {"negative": 0}, {"alpha": -1}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"vector_size": 0}, {"window": 0}, {"negative": 0}, {"alpha": -1}, {"workers": 0}]
+)
 def test_wrong_values_are_named_before_the_text_is_read(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Word2Vec((pytest.fail("it was read") for _ in range(1)), **wrong)
@@ -267,7 +269,10 @@ def test_ctrl_c_leaves_a_usable_model(python, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert out.splitlines()[-1] == "interrupted True 10" and "RuntimeWarning: training was interrupted after" in err
+    assert (
+        out.splitlines()[-1] == "interrupted True 10"
+        and "RuntimeWarning: training was interrupted after" in err
+    )
     assert np.isfinite(Word2Vec.load(tmp_path / "half.fvec").wv.vectors).all()
 
 
@@ -303,7 +308,9 @@ def test_a_model_opens_as_vectors(model, tmp_path):
     model.wv.save(tmp_path / "vectors.fvec")
     for name in ("model.fvec", "vectors.fvec"):
         wv = KeyedVectors.load(tmp_path / name)
-        assert np.array_equal(wv.vectors, model.wv.vectors) and list(wv.index_to_key) == list(model.wv.index_to_key)
+        assert np.array_equal(wv.vectors, model.wv.vectors) and list(wv.index_to_key) == list(
+            model.wv.index_to_key
+        )
         assert json.loads(wv.metadata["parameters"])["vector_size"] == 16
     with pytest.raises(FormatError, match=r"vectors\.fvec: it holds word vectors.*KeyedVectors\.load"):
         Word2Vec.load(tmp_path / "vectors.fvec")
@@ -346,7 +353,7 @@ def test_a_model_of_another_writer(tmp_path):
 )
 def test_damaged_parameters(tmp_path, wrong):
     write_model(tmp_path / "a", {**GOOD, **wrong})
-    with pytest.raises(FormatError, match="fit|damaged"):
+    with pytest.raises(FormatError, match=r"fit|damaged"):
         Word2Vec.load(tmp_path / "a")
 
 

@@ -200,7 +200,11 @@ class Worker:
         low, high = at, at + size
         while low > max(0, min(c - r for c, r in reach.items())) and self.tokens[places[low - 1]] >= 0:
             low -= 1
-        while high < len(places) and high <= max(c + r for c, r in reach.items()) and self.tokens[places[high]] >= 0:
+        while (
+            high < len(places)
+            and high <= max(c + r for c, r in reach.items())
+            and self.tokens[places[high]] >= 0
+        ):
             high += 1
         weights: dict[int, Any] = {}
         for p in range(low, high):
