@@ -4,6 +4,7 @@ Everything else about the package stands in pyproject.toml. All modules use Pyth
 wheel serves every later Python.
 """
 
+import os
 import platform
 import runpy
 from pathlib import Path
@@ -34,7 +35,12 @@ def extension(name):
 
 
 class BuildExt(build_ext):
-    """Adds the flags of the compiler at hand, and a variant's own."""
+    """Adds the flags of the compiler at hand, and a variant's own; compiles several modules at once."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        if self.parallel is None and os.name != "nt":  # MSVC's driver is set up anew by every module
+            self.parallel = os.cpu_count()
 
     def build_extension(self, ext):
         msvc = self.compiler.compiler_type == "msvc"
@@ -49,7 +55,10 @@ common = sorted(p.stem for p in CORE.glob("*.pyx") if not p.stem.startswith("_tr
 
 setup(
     ext_modules=cythonize(
-        [extension(name) for name in [*common, *(v for v in variant_names() if (CORE / f"{v}.pyx").exists())]],
+        [
+            extension(name)
+            for name in [*common, *(v for v in variant_names() if (CORE / f"{v}.pyx").exists())]
+        ],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

@@ -18,7 +18,10 @@ def gensim_train(corpus, dim, epochs, threads, seed, output):
     model.build_vocab(corpus_file=corpus)
     marks.append(time.perf_counter())
     model.train(
-        corpus_file=corpus, total_words=model.corpus_total_words, total_examples=model.corpus_count, epochs=epochs
+        corpus_file=corpus,
+        total_words=model.corpus_total_words,
+        total_examples=model.corpus_count,
+        epochs=epochs,
     )
     marks.append(time.perf_counter())
     model.wv.save_word2vec_format(output, binary=True)

@@ -41,7 +41,10 @@ def rounds(jobs, n):
 def ratio(slow, fast, slow_key, fast_key):
     """Median of the ratios of paired rounds, and the two medians."""
     pairs = [(s[slow_key], f[fast_key]) for s, f in zip(slow, fast, strict=True)]
-    return tuple(statistics.median(x) for x in ([s / f for s, f in pairs], [s for s, _ in pairs], [f for _, f in pairs]))
+    return tuple(
+        statistics.median(x)
+        for x in ([s / f for s, f in pairs], [s for s, _ in pairs], [f for _, f in pairs])
+    )
 
 
 def table(rows, head):
@@ -55,7 +58,9 @@ def machine():
     model = platform.processor()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
-            model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), model)
+            model = next(
+                (line.split(":")[1].strip() for line in file if line.startswith("model name")), model
+            )
     versions = []
     for package in ("fastvec", "gensim", "numpy", "scipy"):
         try:

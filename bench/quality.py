@@ -1,6 +1,6 @@
 """Are the vectors as good as gensim's? Both are trained with the same parameters and several seeds, then evaluated.
 
-    python bench/quality.py wiki-en-100m.txt --analogies questions-words.txt --pairs wordsim353.tsv simlex999.txt
+python bench/quality.py wiki-en-100m.txt --analogies questions-words.txt --pairs wordsim353.tsv simlex999.txt
 """
 
 import argparse
@@ -31,7 +31,9 @@ def scores(path, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--analogies", nargs="*", default=[])
     parser.add_argument("--pairs", nargs="*", default=[])
@@ -56,7 +58,9 @@ def main():
                 output = f"{folder}/{system}{seed}.bin"
                 seconds = child(f"{system}_train", seed=seed, output=output, **common)["train"]
                 runs.append(scores(output, args))
-                rows.append([f"{system}, seed {seed}", f"{seconds:.1f}", *(f"{v:.4f}" for v in runs[-1].values())])
+                rows.append(
+                    [f"{system}, seed {seed}", f"{seconds:.1f}", *(f"{v:.4f}" for v in runs[-1].values())]
+                )
             if len(runs) > 1:
                 columns = list(zip(*(r.values() for r in runs), strict=True))
                 means = [

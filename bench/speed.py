@@ -1,6 +1,6 @@
 """How fast is fastvec against gensim, in the same run? Training, whole process, vocabulary, memory.
 
-    python bench/speed.py wiki-en-100m.txt
+python bench/speed.py wiki-en-100m.txt
 """
 
 import argparse
@@ -11,12 +11,16 @@ from _run import machine, ratio, rounds, table
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dims", type=int, nargs="+", default=[100, 300])
-    parser.add_argument("--backends", nargs="*", default=["avx2"], help="measured too, at the first of --dims")
+    parser.add_argument(
+        "--backends", nargs="*", default=["avx2"], help="measured too, at the first of --dims"
+    )
     args = parser.parse_args()
     corpus = str(Path(args.corpus).resolve())
     rows = []

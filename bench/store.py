@@ -1,6 +1,6 @@
 """How fast does a file of vectors open, and how much memory does that take? How long does the import take?
 
-    python bench/store.py [--words 1000000] [--dim 300]
+python bench/store.py [--words 1000000] [--dim 300]
 """
 
 import argparse
@@ -27,7 +27,9 @@ def write_files(folder, words, dim):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--words", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
@@ -45,7 +47,14 @@ def main():
             args.rounds,
         )
     times, theirs, mine = ratio(got["gensim"], got["fastvec"], "open", "open")
-    rows = [[f"open {args.words:,} x {args.dim}", f"{theirs * 1e3:.0f} ms", f"{mine * 1e3:.2f} ms", f"{times:.0f}x"]]
+    rows = [
+        [
+            f"open {args.words:,} x {args.dim}",
+            f"{theirs * 1e3:.0f} ms",
+            f"{mine * 1e3:.2f} ms",
+            f"{times:.0f}x",
+        ]
+    ]
     added = max(r["resident MB"] for r in got["fastvec"])
     rows.append(["resident memory that opening adds", "", f"{added:.1f} MB", ""])
     times, theirs, mine = ratio(got["import gensim"], got["import fastvec"], "import", "import")

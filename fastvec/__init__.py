@@ -5,16 +5,23 @@
 >>> model.wv.most_similar("horse")  # doctest: +SKIP
 >>> model.wv.save("words.fvec")  # doctest: +SKIP
 >>> wv = fastvec.KeyedVectors.load("words.fvec")  # doctest: +SKIP
+
+A name is imported when it is first used: who opens vectors does not wait for what trains them.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fastvec._version import __version__
-from fastvec.config import TrainConfig
-from fastvec.corpus import EncodedCorpus
-from fastvec.errors import CorpusError, FormatError, TrainingError
-from fastvec.keyedvectors import KeyedVectors
-from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
-from fastvec.vocab import Vocab
-from fastvec.word2vec import Word2Vec
+
+if TYPE_CHECKING:
+    from fastvec.config import TrainConfig
+    from fastvec.corpus import EncodedCorpus
+    from fastvec.errors import CorpusError, FormatError, TrainingError
+    from fastvec.keyedvectors import KeyedVectors
+    from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
+    from fastvec.vocab import Vocab
+    from fastvec.word2vec import Word2Vec
 
 __all__ = [
     "CorpusError",
@@ -30,3 +37,25 @@ __all__ = [
     "Word2Vec",
     "__version__",
 ]
+
+_MODULES = {
+    "config": ("TrainConfig",),
+    "corpus": ("EncodedCorpus",),
+    "errors": ("CorpusError", "FormatError", "TrainingError"),
+    "keyedvectors": ("KeyedVectors",),
+    "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
+    "vocab": ("Vocab",),
+    "word2vec": ("Word2Vec",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fastvec' has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(f"fastvec.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

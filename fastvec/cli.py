@@ -1,32 +1,40 @@
 """The command line: ``fastvec train | similar | analogy | eval | info | demo``.
 
-Exit codes: 0 done; 1 a file, a text or a value was wrong (one line on standard error says what); 2 wrong usage;
-130 interrupted by Ctrl-C (training saves what it has learned first).
+Exit codes: 0 done; 1 a file or a text was wrong (one line on standard error says what), or the reader of the output
+has gone, as `head` does (nothing is said); 2 wrong usage; 130 interrupted by Ctrl-C (training saves what it has
+learned first).
 """
 
 import contextlib
+import dataclasses
+import io
 import json
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
-from fastvec.keyedvectors import KeyedVectors
-from fastvec.word2vec import Word2Vec
+
+if TYPE_CHECKING:
+    from fastvec.keyedvectors import KeyedVectors
+    from fastvec.word2vec import Word2Vec
 
 INTERRUPTED = 130
 _F = TypeVar("_F", bound=Callable[..., Any])
 _DEFAULT = TrainConfig()
+POSITIVE = click.IntRange(1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack letters that words have
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(arguments))
 
 
@@ -40,16 +48,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("fastvec: interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except MemoryError:
-        click.echo("fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True)
+        click.echo(
+            "fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True
+        )
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, KeyError, ImportError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        click.echo(f"fastvec: {text}", err=True)
+        click.echo(f"fastvec: {one_line(error)}", err=True)
         return 1
+
+
+def one_line(error: Exception) -> str:
+    """Return what `error` says, without the dress of Python."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    return " ".join(text.split("\n")) or type(error).__name__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,10 +86,14 @@ def training_options(command: _F) -> _F:
         click.option("-n", "--negative", default=_DEFAULT.negative, help="Noise words a centre."),
         click.option("-e", "--epochs", default=_DEFAULT.epochs, help="Passes over the text."),
         click.option("-t", "--workers", type=int, help="Threads.  [default: all cores]"),
-        click.option("--min-count", default=5, help="Leave out words that occur less often."),
-        click.option("--max-final-vocab", type=int, help="Keep at most so many words."),
-        click.option("--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."),
-        click.option("--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."),
+        click.option("--min-count", default=5, type=POSITIVE, help="Leave out words that occur less often."),
+        click.option("--max-final-vocab", type=POSITIVE, help="Keep at most so many words."),
+        click.option(
+            "--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."
+        ),
+        click.option(
+            "--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."
+        ),
         click.option("--alpha", default=_DEFAULT.alpha, help="Learning rate at the start."),
         click.option("--min-alpha", default=_DEFAULT.min_alpha, help="Learning rate at the end."),
         click.option("--seed", default=_DEFAULT.seed, help="Of the random numbers."),
@@ -92,26 +110,42 @@ def training_options(command: _F) -> _F:
     return command
 
 
-def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) -> tuple[Word2Vec, int]:
+def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) -> tuple["Word2Vec", int]:
     """Train, save to `output`; return the model and the exit code."""
-    checked_output(output)
+    from fastvec.word2vec import Word2Vec
+
+    check_output(output)
     with plain_warnings():
         model = Word2Vec(**options, progress=not quiet)
-    if model.vocab is None:
-        raise ValueError("interrupted before training began; nothing was saved")
     (model.wv if vectors_only else model).save(output)
     return model, INTERRUPTED if model.interrupted else 0
 
 
-def checked_output(output: Path) -> None:
+def check_output(output: Path) -> None:
     """Find out before the work, and not after it, whether `output` can be written."""
-    folder = output.parent
     if output.is_dir():
         raise OSError(f"{output}: is a directory; name a file in it, as -o {output / 'words.fvec'}")
-    if not folder.is_dir():
-        raise OSError(f"{output}: there is no directory {folder}; create it, or choose another place with -o")
-    if not os.access(folder, os.W_OK):
-        raise OSError(f"{output}: {folder} cannot be written to; choose another place with -o")
+    if output.exists() and not output.is_file():  # a device or a pipe
+        return
+    probe = output.parent / f".fastvec-{os.getpid()}.tmp"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"{output}: cannot be written: {error.strerror}; choose another place with -o"
+        ) from error
+
+
+def check_usage(corpus: Path, output: Path, options: dict[str, Any]) -> None:
+    """Raise where the options contradict each other, or their values are out of range."""
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    try:
+        TrainConfig(**{name: value for name, value in options.items() if name in names})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if output.exists() and corpus.exists() and output.samefile(corpus):
+        raise click.UsageError(f"{output}: the vectors would overwrite the corpus")
 
 
 @contextlib.contextmanager
@@ -128,7 +162,7 @@ def plain_warnings() -> Iterator[None]:
         yield
 
 
-def summary(model: Word2Vec) -> str:
+def summary(model: "Word2Vec") -> str:
     """Return the line that a training ends with."""
     assert model.vocab is not None
     words = int(model.vocab.counts.sum()) * model.config.epochs
@@ -141,7 +175,9 @@ def summary(model: Word2Vec) -> str:
 
 @cli.command(epilog="Example: fastvec train corpus.txt -o words.fvec --vector-size 200 --epochs 10")
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write."
+)
 @click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
 @training_options
 def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
@@ -150,17 +186,20 @@ def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
     Words are what stands between blanks: lower-case the text and split off the punctuation before, if you
     want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130.
     """
+    check_usage(corpus, output, options)
     model, code = learn(output, vectors_only=not full, corpus_file=corpus, **options)
     click.echo(f"{summary(model)}\nsaved {output} ({output.stat().st_size / 1e6:.1f} MB)")
     return code
 
 
-def load(path: Path) -> KeyedVectors:
-    """Open `path`; a .fvec file, or vectors in word2vec's formats by their suffix."""
+def load(path: Path) -> "KeyedVectors":
+    """Open `path`; a .fvec file, or vectors in word2vec's formats where a suffix is .bin, .txt or .vec."""
+    from fastvec.keyedvectors import KeyedVectors
+
     if not path.exists():
         raise OSError(f"{path}: no such file")
-    if path.suffix in (".bin", ".txt", ".vec"):
-        return KeyedVectors.load_word2vec_format(path, binary=path.suffix == ".bin")
+    if not {".bin", ".txt", ".vec"}.isdisjoint(path.suffixes):
+        return KeyedVectors.load_word2vec_format(path, binary=".bin" in path.suffixes)
     return KeyedVectors.load(path)
 
 
@@ -172,7 +211,7 @@ def print_neighbours(found: Sequence[tuple[str, float]]) -> None:
 
 
 vectors_argument = click.argument("vectors", type=click.Path(path_type=Path))
-topn_option = click.option("-k", "--topn", default=10, type=click.IntRange(1), help="How many words to show.")
+topn_option = click.option("-k", "--topn", default=10, type=POSITIVE, help="How many words to show.")
 
 
 @cli.command(epilog="Example: fastvec similar words.fvec horse canyon -k 5")
@@ -200,11 +239,15 @@ def analogy(vectors: Path, a: str, b: str, c: str, topn: int) -> None:
     print_neighbours(kv.most_similar(positive=[b, c], negative=[a], topn=topn))
 
 
-@cli.command("eval", epilog="Example: fastvec eval words.fvec --analogies questions-words.txt --pairs wordsim353.tsv")
+@cli.command(
+    "eval", epilog="Example: fastvec eval words.fvec --analogies questions-words.txt --pairs wordsim353.tsv"
+)
 @vectors_argument
-@click.option("--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line.")
+@click.option(
+    "--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line."
+)
 @click.option("--pairs", type=click.Path(path_type=Path), multiple=True, help="Two words and a score a line.")
-@click.option("--restrict-vocab", default=300_000, type=click.IntRange(1), help="Use the most frequent words only.")
+@click.option("--restrict-vocab", default=300_000, type=POSITIVE, help="Use the most frequent words only.")
 def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], restrict_vocab: int) -> None:
     """Measure VECTORS on analogies and on human judgements of similarity."""
     if not analogies and not pairs:
@@ -244,8 +287,12 @@ def info(vectors: Path | None) -> None:
 
 
 @cli.command(epilog="Example: fastvec demo --corpus my-notes.txt")
-@click.option("--corpus", type=click.Path(path_type=Path), help="Your own text, in place of the documentation.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("fastvec-demo.fvec"), show_default=True)
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Your own text, in place of the documentation."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("fastvec-demo.fvec"), show_default=True
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     """Train in a few seconds on the English that every Python brings along: its documentation.
@@ -255,12 +302,13 @@ def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     """
     from fastvec import demo as show
 
-    checked_output(output)
+    check_output(output)
     if corpus is None:
         sentences = show.python_documentation()
         click.echo(f"gathered {sum(map(len, sentences)):,} words of Python's documentation")
         options: dict[str, Any] = {"sentences": sentences, **show.OPTIONS}
     else:
+        check_usage(corpus, output, {})
         options = {"corpus_file": corpus, **show.OPTIONS, **show.own_text_options(corpus)}
     model, code = learn(output, quiet, **options)
     click.echo(summary(model))

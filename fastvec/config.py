@@ -85,10 +85,9 @@ class TrainConfig:
 
     def _check_number(self, name: str, low: float, high: float) -> None:
         value: Any = getattr(self, name)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}={value!r}: a number is needed") from None
+        if isinstance(value, bool) or not hasattr(value, "__float__"):
+            raise TypeError(f"{name}={value!r}: a number is needed")
+        number = float(value)
         if not low <= number <= high or math.isinf(number):
             raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
         object.__setattr__(self, name, number)

@@ -379,7 +379,8 @@ class KeyedVectors:
         """
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
-        return cls._from_parts(*store.open_vectors(fname, mmap=mmap == "r", verify=verify))
+        held = store.open_vectors(fname, mmap=mmap == "r", verify=verify)
+        return cls._from_parts(held.words, held.vectors, held.counts, held.metadata)
 
     def save_word2vec_format(
         self,

@@ -349,6 +349,8 @@ class Vectors(NamedTuple):
     counts: NDArray[np.int64] | None
     """int64 (V,)"""
     metadata: dict[str, str]
+    output_vectors: Array | None = None
+    """float32 (V, D), where the file holds a whole model"""
 
 
 def save_vectors(
@@ -357,6 +359,8 @@ def save_vectors(
     vectors: Array,
     counts: NDArray[np.int64] | None = None,
     metadata: Mapping[str, str] | None = None,
+    *,
+    output_vectors: Array | None = None,
 ) -> None:
     """Write a .fvec file, atomically.
 
@@ -369,14 +373,29 @@ def save_vectors(
         Any strides; float16 and float64 stay what they are, other types become float32.
     counts : int64 array of V, optional
     metadata : mapping of str to str, optional
+    output_vectors : float array of (V, D), optional
+        The other matrix of a model, without which training cannot go on.
+
+    Raises
+    ------
+    ValueError
+        Words, vectors and counts are not of one number, or the two matrices not of one shape.
+    OSError
+        The file cannot be written; what was there before stays whole.
     """
     if vectors.ndim != 2 or len(vectors) != len(words) or (counts is not None and len(counts) != len(words)):
         raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed")
+    if output_vectors is not None and output_vectors.shape != vectors.shape:
+        raise ValueError(
+            f"output_vectors of {output_vectors.shape}, vectors of {vectors.shape}: one shape is needed"
+        )
     if vectors.dtype not in (np.float16, np.float64):
         vectors = vectors.astype(np.float32, copy=False)
     tensors: dict[str, Array] = {"words": words.text, "offsets": words.offsets, "index": words.slots}
     if counts is not None:
         tensors["counts"] = np.asarray(counts, np.int64)
+    if output_vectors is not None:
+        tensors["output_vectors"] = output_vectors.astype(np.float32, copy=False)
     tensors["vectors"] = vectors
     save_tensors(path, tensors, {**(metadata or {}), "fvec_version": VERSION})
 
@@ -414,12 +433,15 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     offsets = _take(tensors, "offsets", "i8", (n + 1,), path)
     slots = _take(tensors, "index", "i4", (index_size(n), 2), path)
     counts = _take(tensors, "counts", "i8", (n,), path) if "counts" in tensors else None
+    output = (
+        _take(tensors, "output_vectors", "f4", vectors.shape, path) if "output_vectors" in tensors else None
+    )
     if offsets[0] != 0 or offsets[n] != len(text):
         raise FormatError(f"{os.fspath(path)}: words end at {offsets[n]}, their text has {len(text)} bytes")
     words = WordTable(text, offsets, slots, os.fspath(path))
     if verify:
         _verify_words(words)
-    return Vectors(words, vectors, counts, tensors.metadata)
+    return Vectors(words, vectors, counts, tensors.metadata, output)
 
 
 def _take(tensors: Tensors, name: str, kind: str, shape: tuple[int | None, ...], path: StrPath) -> Array:

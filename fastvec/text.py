@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec.config import available_cores
 from fastvec.errors import CorpusError
 
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
@@ -37,13 +38,6 @@ PROGRESS_SECONDS = 0.2
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def checked_workers(workers: int | None) -> int:

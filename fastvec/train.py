@@ -93,7 +93,12 @@ class _Run:
     """One call of `train`: the state that its threads share."""
 
     def __init__(
-        self, vocab: Vocab, corpus: EncodedCorpus, input_rows: Matrix, output_rows: Matrix, config: TrainConfig
+        self,
+        vocab: Vocab,
+        corpus: EncodedCorpus,
+        input_rows: Matrix,
+        output_rows: Matrix,
+        config: TrainConfig,
     ) -> None:
         self.vocab, self.corpus, self.config = vocab, corpus, config
         self.rows = (input_rows, output_rows)
@@ -126,7 +131,8 @@ class _Run:
     def work(self, thread: int) -> None:
         """Train on span after span until there are no more."""
         try:
-            self._work(thread)
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for after each span
+                self._work(thread)
         except BaseException as failure:
             self.failure = failure
             self.stop[0] = 1
@@ -172,14 +178,16 @@ class _Run:
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
         hot = min(HOT_ROWS, len(counts))
-        x, y = (damped_scale(u[:hot] * centres, self.threads) for u in expected_updates(counts, kept, self.config))
+        x, y = (
+            damped_scale(u[:hot] * centres, self.threads) for u in expected_updates(counts, kept, self.config)
+        )
         return x, y
 
     def _overflow(self) -> TrainingError:
         percent = 100 * sum(self.done) / self.total
         return TrainingError(
-            f"the vectors left the finite numbers after {percent:.0f} % of the training, at alpha={self.config.alpha:g}; "
-            f"train again with a smaller alpha"
+            f"the vectors left the finite numbers after {percent:.0f} % of the training, at "
+            f"alpha={self.config.alpha:g}; train again with a smaller alpha"
         )
 
     def progress(self, seconds: float) -> Progress:
@@ -203,7 +211,7 @@ def train(
     input_rows: Matrix,
     output_rows: Matrix,
     config: TrainConfig,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Outcome:
     """Train the rows in place.
 
@@ -252,6 +260,8 @@ def train(
         raise run.failure
     run.check_finite()
     done = run.progress(time.perf_counter() - begun)
+    if progress and not interrupted:
+        progress(done)
     if interrupted:
         warnings.warn(
             f"training was interrupted after {100 * done.words / max(1, done.total_words):.0f} % of the words; "

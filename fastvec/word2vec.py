@@ -14,10 +14,12 @@ from fastvec import store
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
 from fastvec.corpus import EncodedCorpus, count_and_encode
+from fastvec.errors import FormatError, TrainingError
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.progress import Reporter, reporter
 from fastvec.train import Matrix, Outcome, allocate_rows, initial_input, train
 from fastvec.vocab import Vocab
+from fastvec.words import WordTable
 
 Errors = Literal["strict", "replace", "ignore"]
 ProgressOption = bool | Callable[[Any], None] | None
@@ -67,7 +69,7 @@ class Word2Vec:
     CorpusError
         If the corpus is empty, holds no word often enough, or is not UTF-8.
     TrainingError
-        If the vectors overflow.
+        If the vectors overflow. A model that exists then starts anew, at random.
     ValueError, TypeError
         For a parameter out of its range.
 
@@ -104,7 +106,9 @@ class Word2Vec:
         progress: ProgressOption = None,
     ) -> None:
         if sg != 1 or hs != 0:
-            raise ValueError(f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet")
+            raise ValueError(
+                f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet"
+            )
         self.config = TrainConfig(
             vector_size=vector_size,
             window=window,
@@ -223,8 +227,10 @@ class Word2Vec:
             Words trained on, those passed over by subsampling included; and tokens of the corpus, times the epochs.
         """
         if self.vocab is None:
-            raise RuntimeError("the vocabulary comes first: call build_vocab, or give the corpus to the constructor")
-        changes = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
+            raise RuntimeError(
+                "the vocabulary comes first: call build_vocab, or give the corpus to the constructor"
+            )
+        changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
         config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v is not None})
         source = _source(corpus_iterable, corpus_file)
         with (
@@ -250,7 +256,11 @@ class Word2Vec:
 
     def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
         assert self.vocab is not None
-        outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+        try:
+            outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+        except TrainingError:  # nobody shall save what is left of the vectors
+            self._set_vocab(self.vocab)
+            raise
         self.interrupted = outcome.interrupted
         self.total_train_time += outcome.seconds
         self.trained_words += outcome.words
@@ -262,7 +272,11 @@ class Word2Vec:
     def _metadata(self) -> dict[str, str]:
         config = dataclasses.asdict(self.config)
         del config["workers"]
-        return {"fastvec": __version__, "model": "skip-gram, negative sampling", "parameters": json.dumps(config)}
+        return {
+            "fastvec": __version__,
+            "model": "skip-gram, negative sampling",
+            "parameters": json.dumps(config),
+        }
 
     def save(self, fname: PathOrName) -> None:
         """Write the whole model to a .fvec file, atomically: `load` goes on where it stopped.
@@ -274,7 +288,12 @@ class Word2Vec:
         v = self.vocab
         totals = {"corpus_words": str(v.corpus_words), "corpus_sentences": str(v.corpus_sentences)}
         store.save_vectors(
-            fname, v.words, self.wv.vectors, v.counts, {**self._metadata(), **totals}, output_vectors=self.syn1neg
+            fname,
+            v.words,
+            self.wv.vectors,
+            v.counts,
+            {**self._metadata(), **totals},
+            output_vectors=self.syn1neg,
         )
 
     @classmethod
@@ -286,24 +305,27 @@ class Word2Vec:
         FormatError
             If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`).
         """
-        held = store.open_vectors(fname)
+        name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
         if held.output_vectors is None or held.counts is None:
-            raise store.FormatError(
-                f"{os.fspath(fname)}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
+            raise FormatError(
+                f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
             )
         try:
-            parameters = json.loads(held.metadata["parameters"])
+            config = TrainConfig(**json.loads(held.metadata["parameters"]))
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
-            model = cls(**parameters)
-        except (KeyError, TypeError, ValueError) as error:
-            raise store.FormatError(f"{os.fspath(fname)}: the model's parameters are damaged: {error!r}") from error
-        if held.vectors.shape != held.output_vectors.shape or held.vectors.shape[1] != model.vector_size:
-            raise store.FormatError(f"{os.fspath(fname)}: vectors of {held.vectors.shape[1]} numbers do not fit")
-        n = len(held.words)
-        rows = [allocate_rows(n, model.vector_size) for _ in range(2)]
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
+        if held.vectors.shape[1] != config.vector_size:
+            raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
+        if not len(held.counts) or held.counts.min() < 1:
+            raise FormatError(f"{name}: no words, or words that do not occur: the counts do not fit a model")
+        model = cls(**dataclasses.asdict(config))
+        rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
         for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):
             mine[:, : model.vector_size] = theirs
-        model.vocab = Vocab(held.words, held.counts, *totals)
+        # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
+        words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
+        model.vocab = Vocab(words, held.counts.copy(), *totals)
         model._set_rows(rows[0], rows[1], model.vocab)
         return model
 
@@ -311,11 +333,15 @@ class Word2Vec:
 def _source(sentences: Any, corpus_file: PathOrName | None) -> Any:
     """Return the one corpus that was given."""
     if (sentences is None) == (corpus_file is None):
-        raise TypeError("give either sentences (an iterable of lists of words) or corpus_file (a path), and not both")
+        raise TypeError(
+            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
+        )
     if corpus_file is not None:
         if not isinstance(corpus_file, str | os.PathLike):
             raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
         return Path(corpus_file)
     if isinstance(sentences, str | bytes | os.PathLike):
-        raise TypeError(f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}")
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
+        )
     return sentences

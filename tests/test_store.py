@@ -34,7 +34,8 @@ def path(tmp_path):
 
 def test_what_is_saved_is_opened(path):
     for mmap in (True, False):
-        words, vectors, counts, metadata = store.open_vectors(path, mmap=mmap, verify=True)
+        words, vectors, counts, metadata, output = store.open_vectors(path, mmap=mmap, verify=True)
+        assert output is None
         assert (
             list(words) == WORDS
             and [words.find(w) for w in WORDS] == [0, 1, 2, 3, 4]
@@ -48,8 +49,19 @@ def test_what_is_saved_is_opened(path):
 @pytest.mark.parametrize("dtype, kept", [("f2", "f2"), ("f8", "f8"), ("i8", "f4"), ("f4", "f4")])
 def test_types_of_vectors(tmp_path, dtype, kept):
     store.save_vectors(tmp_path / "a", WordTable.from_words("ab"), np.arange(6).reshape(2, 3).astype(dtype))
-    _, vectors, counts, _ = store.open_vectors(tmp_path / "a", verify=True)
+    _, vectors, counts, *_ = store.open_vectors(tmp_path / "a", verify=True)
     assert vectors.dtype == kept and vectors.tolist() == [[0, 1, 2], [3, 4, 5]] and counts is None
+
+
+def test_output_vectors_stand_before_the_vectors(tmp_path):
+    words, output = WordTable.from_words(WORDS), np.pad(VECTORS + 1, ((0, 0), (0, 5)))[:, :3]
+    store.save_vectors(tmp_path / "a", words, VECTORS, output_vectors=output)
+    held = store.open_vectors(tmp_path / "a", verify=True)
+    assert np.array_equal(held.output_vectors, output) and np.array_equal(held.vectors, VECTORS)
+    assert list(store.open_tensors(tmp_path / "a"))[-2:] == ["output_vectors", "vectors"]
+    assert np.array_equal(safetensors.numpy.load_file(tmp_path / "a")["vectors"], VECTORS)
+    with pytest.raises(ValueError, match=r"\(4, 3\).*one shape"):
+        store.save_vectors(tmp_path / "a", words, VECTORS, output_vectors=output[:4])
 
 
 @pytest.mark.parametrize("n, width", [(0, 3), (0, 0), (2, 0), (1, 1), (2, 1), (3, 1), (4, 2), (9, 5)])
@@ -298,6 +310,8 @@ def test_lying_header_length(tmp_path, length):
         ({"words": np.zeros((2, 2), np.uint8)}, "'words' is"),
         ({"vectors": np.zeros((5, 3), np.int32)}, "'vectors' is"),
         ({"vectors": np.zeros(5, np.float32)}, "'vectors' is"),
+        ({"output_vectors": np.zeros((5, 2), np.float32)}, "'output_vectors' is"),
+        ({"output_vectors": np.zeros((5, 3), np.float64)}, "'output_vectors' is"),
         ({"fvec_version": "2"}, "version '2'"),
     ],
 )

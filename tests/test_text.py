@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec import text
+from fastvec import config, text
 from fastvec.errors import CorpusError
 from fastvec.text import (
     LineSentence,
@@ -248,7 +248,7 @@ def test_stitched_closes_what_a_part_left_open():
 
 def test_workers():
     assert text.checked_workers(3) == 3
-    assert text.checked_workers(None) == text.available_cores() >= 1
+    assert text.checked_workers(None) == config.available_cores() >= 1
     for bad in [0, -1, 1.5, True, "2"]:
         with pytest.raises(ValueError, match="workers"):
             text.checked_workers(bad)
@@ -256,7 +256,7 @@ def test_workers():
 
 def test_cores_where_there_is_no_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert text.available_cores() == (os.cpu_count() or 1)
+    assert config.available_cores() == (os.cpu_count() or 1)
 
 
 def test_zstandard_reader_bounds_what_it_takes():

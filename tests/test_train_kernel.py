@@ -1,5 +1,7 @@
 """The training kernels, every variant against the reference twin, and the twin against calculus."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,7 +81,9 @@ cases = st.builds(
 @given(case=cases)
 def test_compiled_kernels_compute_what_the_twin_computes(backend, case):
     before = case.input.copy()
-    got, expected = (case.run(b, dtype=t, alpha=2.0**-6) for b, t in ((backend, np.float32), ("reference", np.float64)))
+    got, expected = (
+        case.run(b, dtype=t, alpha=2.0**-6) for b, t in ((backend, np.float32), ("reference", np.float64))
+    )
     assert_near(got, expected)
     size = before.any(axis=0).sum()
     assert not got[0][:, size:].any() and not got[1][:, size:].any(), "the padding stays zero"
@@ -98,7 +102,7 @@ def test_spans_that_end_with_sentences_change_nothing(backend):
     case = Case(7, n_tokens=200, size=16)
     ends = np.flatnonzero(case.tokens < 0) + 1
     bounds = [0, *ends.tolist(), 200]
-    whole, parts = case.run(backend), case.run(backend, list(zip(bounds, bounds[1:], strict=False)))
+    whole, parts = case.run(backend), case.run(backend, list(itertools.pairwise(bounds)))
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 

@@ -45,7 +45,9 @@ def sigmoid(x: Floats) -> Floats:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def block_step(x: Floats, y: Floats, label: Floats, weight: Floats, alpha: float) -> tuple[Floats, Floats]:
+def block_step(
+    x: Floats, y: Floats, label: Floats, weight: Floats, alpha: float | np.floating[Any]
+) -> tuple[Floats, Floats]:
     """Return the rows after one step down the gradient of `block_loss`.
 
     Parameters
@@ -198,7 +200,11 @@ class Worker:
         low, high = at, at + size
         while low > max(0, min(c - r for c, r in reach.items())) and self.tokens[places[low - 1]] >= 0:
             low -= 1
-        while high < len(places) and high <= max(c + r for c, r in reach.items()) and self.tokens[places[high]] >= 0:
+        while (
+            high < len(places)
+            and high <= max(c + r for c, r in reach.items())
+            and self.tokens[places[high]] >= 0
+        ):
             high += 1
         weights: dict[int, Any] = {}
         for p in range(low, high):

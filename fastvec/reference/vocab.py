@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec.reference.words import find, word_hash
+from fastvec.reference.words import Finder, word_hash
 
 Found = tuple[int, int, int, int, bool, bool, int]
 
@@ -126,7 +126,8 @@ class TokenTable:
     def ids_in(
         self, text: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32]
     ) -> NDArray[np.int32]:
-        return np.array([find(text, offsets, slots, word) for word in self._ids], np.int32)
+        find = Finder(text, offsets, slots).find
+        return np.array([find(word) for word in self._ids], np.int32)
 
 
 def _lines(data: bytes) -> list[bytes]:

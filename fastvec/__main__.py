@@ -1,0 +1,5 @@
+"""``python -m fastvec``: the command line."""
+
+from fastvec.cli import main
+
+main()

@@ -1,0 +1,353 @@
+"""The command line: what it prints and writes, its exit codes, its errors of one line."""
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import planted
+import pytest
+
+from fastvec import KeyedVectors, Word2Vec, cli
+from fastvec._version import __version__
+
+TEXT = "".join(" ".join(sentence) + "\n" for sentence in planted.clusters(3, 6, sentences=300, length=8))
+FAST = ["-d", "16", "-e", "3", "--min-count", "1", "--sample", "0", "--alpha", "0.05", "-t", "1", "-q"]
+NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals, pipes and permissions")
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text(TEXT)
+    return "corpus.txt"
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vectors") / "words.fvec"
+    sentences = [line.split() for line in TEXT.splitlines()]
+    Word2Vec(sentences, min_count=1, vector_size=16, epochs=5, sample=0, alpha=0.05, workers=1).wv.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def fastvec(capsys):
+    """Run a command; return its exit code, output and errors."""
+
+    def run(*arguments):
+        code = cli.run([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def one_line(code, out, err):
+    """Whether this is the answer to something wrong: code 1 and one line that names the program."""
+    return code == 1 and err.count("\n") == 1 and err.startswith("fastvec: ") and "Traceback" not in err
+
+
+# ---- Train
+
+
+def test_train(fastvec, corpus):
+    code, out, err = fastvec("train", corpus, "-o", "words.fvec", *FAST)
+    assert code == 0 and err == ""
+    assert "18 words x 16; trained on 7,200 of 7,200 words" in out and "saved words.fvec" in out
+    wv = KeyedVectors.load("words.fvec", verify=True)
+    assert wv.vectors.shape == (18, 16) and planted.purity(wv) > 0.9
+    assert sorted(p.name for p in Path().iterdir()) == ["corpus.txt", "words.fvec"]
+
+
+def test_the_same_seed_writes_the_same_file(fastvec, corpus):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert fastvec("train", corpus, "-o", name, "--seed", seed, *FAST)[0] == 0
+    assert Path("a").read_bytes() == Path("b").read_bytes() != Path("c").read_bytes()
+
+
+def test_options_reach_the_model(fastvec, corpus):
+    options = (
+        "-d 8 -w 3 -n 4 -e 2 --min-count 2 --max-final-vocab 7 --sample 0.5 --ns-exponent 0.6 --alpha 0.03"
+    )
+    options += " --min-alpha 0.002 --seed 5"
+    assert fastvec("train", corpus, "-o", "a.fvec", "-q", *options.split())[0] == 0
+    parameters = fastvec("info", "a.fvec")[1]
+    for expected in (
+        "7 words x 8", "window=3", "negative=4", "epochs=2", "sample=0.5", "ns_exponent=0.6", "alpha=0.03",
+        "min_alpha=0.002", "seed=5",
+    ):  # fmt: skip
+        assert expected in parameters
+
+
+def test_the_whole_model_is_saved_on_demand(fastvec, corpus):
+    assert fastvec("train", corpus, "-o", "whole.fvec", "--full", *FAST)[0] == 0
+    assert Word2Vec.load("whole.fvec").train([["a_1", "a_2"]])[0] == 6
+
+
+def test_errors_in_the_text(fastvec, corpus):
+    Path("bad.txt").write_bytes(TEXT.encode() + b"ok\n\xff no\n")
+    answer = fastvec("train", "bad.txt", "-o", "a.fvec", *FAST)
+    assert one_line(*answer) and "bad.txt, line 302: byte 0xff is not UTF-8" in answer[2]
+    assert fastvec("train", "bad.txt", "-o", "a.fvec", *FAST, "--errors", "replace")[0] == 0
+
+
+def test_progress_tells_speed_rate_and_time(fastvec, corpus):
+    code, _, err = fastvec("train", corpus, "-o", "a.fvec", *FAST[:-1])
+    assert code == 0 and "reading" in err and "training" in err and "words/s" in err and "alpha" in err
+
+
+def test_binary_garbage(fastvec, corpus):
+    Path("garbage").write_bytes(np.random.default_rng(1).bytes(100_000))
+    for arguments in (
+        ["train", "garbage", "-o", "a.fvec"],
+        ["demo", "--corpus", "garbage", "-o", "a.fvec", "-q"],
+    ):
+        answer = fastvec(*arguments, *(FAST if arguments[0] == "train" else []))
+        assert one_line(*answer) and "garbage, line " in answer[2] and "is not UTF-8" in answer[2]
+        assert not Path("a.fvec").exists()
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "rare words\n"])
+def test_too_little_text(fastvec, corpus, text):
+    Path("little.txt").write_text(text)
+    answer = fastvec("train", "little.txt", "-o", "a.fvec", "-q")
+    assert one_line(*answer) and "little.txt" in answer[2] and not Path("a.fvec").exists()
+
+
+def test_overflow_is_not_saved(fastvec, corpus):
+    Path("a.fvec").write_bytes(b"old")
+    answer = fastvec("train", corpus, "-o", "a.fvec", *FAST, "--alpha", "1e4", "--min-alpha", "1e4", "-e", 20)
+    assert one_line(*answer) and "train again with a smaller alpha" in answer[2]
+    assert Path("a.fvec").read_bytes() == b"old"
+
+
+# ---- Wrong usage: code 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--no-such-option",
+        "no-such-command",
+        "train",
+        "train corpus.txt",
+        "train corpus.txt -o a.fvec --window 0",
+        "train corpus.txt -o a.fvec --window five",
+        "train corpus.txt -o a.fvec --vector-size -3",
+        "train corpus.txt -o a.fvec --alpha nan",
+        "train corpus.txt -o a.fvec --workers 0",
+        "train corpus.txt -o a.fvec --min-count 0",
+        "train corpus.txt -o a.fvec --errors whatever",
+        "train corpus.txt -o corpus.txt",
+        "train corpus.txt -o ./corpus.txt",
+        "demo --corpus corpus.txt -o corpus.txt",
+        "similar",
+        "similar a.fvec",
+        "similar a.fvec word -k 0",
+        "analogy a.fvec one two",
+        "eval a.fvec",
+    ],
+)
+def test_wrong_usage(fastvec, corpus, arguments):
+    code, out, err = fastvec(*arguments.split())
+    assert code == 2 and "Usage:" in err and "Error:" in err and out == ""
+    assert Path("corpus.txt").read_text() == TEXT, "the corpus is not touched"
+
+
+def test_no_arguments_show_the_help(fastvec):
+    code, out, err = fastvec()
+    assert code in (0, 2) and "Commands:" in out + err
+
+
+# ---- Files that are not there, or not right: code 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train nothing.txt -o a.fvec",
+        "demo --corpus nothing.txt -o a.fvec",
+        "similar nothing.txt word",
+        "analogy nothing.txt a b c",
+        "info nothing.txt",
+        "eval nothing.txt --pairs nothing.txt",
+    ],
+)
+def test_missing_files(fastvec, corpus, arguments):
+    answer = fastvec(*arguments.split())
+    assert one_line(*answer) and "nothing.txt: no such file" in answer[2].lower()
+
+
+@pytest.mark.parametrize("command", ["train corpus.txt", "demo"])
+@pytest.mark.parametrize(
+    "output, says",
+    [
+        (".", "is a directory"),
+        ("nowhere/a.fvec", "cannot be written: No such file"),
+        ("corpus.txt/a.fvec", "cannot be written: "),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_found_before_the_work(
+    fastvec, corpus, command, output, says, monkeypatch
+):
+    monkeypatch.setattr("fastvec.word2vec.Word2Vec.__init__", lambda *_, **__: pytest.fail("it went to work"))
+    monkeypatch.setattr("fastvec.demo.python_documentation", lambda: pytest.fail("it went to work"))
+    answer = fastvec(*command.split(), "-o", output, "-q")
+    assert one_line(*answer) and says in answer[2] and "-o" in answer[2]
+
+
+@NOT_WINDOWS
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_output_in_a_directory_without_permission(fastvec, corpus):
+    Path("closed").mkdir(mode=0o500)
+    answer = fastvec("train", corpus, "-o", "closed/a.fvec")
+    assert one_line(*answer) and "Permission denied" in answer[2]
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
+def test_output_to_a_device(fastvec, corpus):
+    assert fastvec("train", corpus, "-o", "/dev/null", *FAST)[0] == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_what_is_no_fvec_file(fastvec, corpus):
+    Path("words.fvec").write_text(TEXT)
+    for arguments in (["similar", "words.fvec", "a"], ["info", "words.fvec"], ["info", "."]):
+        assert one_line(*fastvec(*arguments)), arguments
+
+
+def test_no_memory(fastvec, corpus, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("fastvec.word2vec.Word2Vec.__init__", fail)
+    answer = fastvec("train", corpus, "-o", "a.fvec", *FAST)
+    assert one_line(*answer) and "--vector-size" in answer[2]
+
+
+# ---- Questions
+
+
+def test_similar(fastvec, vectors):
+    code, out, err = fastvec("similar", vectors, "a_1", "b_2", "-k", 3)
+    lines = out.splitlines()
+    assert code == 0 and err == "" and len(lines) == 8
+    assert lines[0] == "a_1" and all(line.startswith("  a_") for line in lines[1:4])
+    assert lines[4] == "b_2" and all(line.startswith("  b_") for line in lines[5:])
+    word, score = lines[1].split()
+    assert float(score) == pytest.approx(KeyedVectors.load(vectors).similarity("a_1", word), abs=1e-4)
+
+
+def test_unknown_words(fastvec, vectors):
+    answer = fastvec("similar", vectors, "nonesuch")
+    assert one_line(*answer) and "nonesuch" in answer[2]
+    answer = fastvec("analogy", vectors, "a_1", "b_1", "nonesuch")
+    assert one_line(*answer) and "nonesuch" in answer[2]
+
+
+def test_analogy(fastvec, vectors):
+    """a is to b as c is to: b - a + c."""
+    code, out, _ = fastvec("analogy", vectors, "a_1", "b_1", "a_2", "-k", 1)
+    expected = KeyedVectors.load(vectors).most_similar(["b_1", "a_2"], ["a_1"], topn=1)[0]
+    assert code == 0
+    assert out.splitlines() == ["a_1 is to b_1 as a_2 is to", f"  {expected[0]}  {expected[1]:.4f}"]
+
+
+def test_evaluation(fastvec, vectors, tmp_path):
+    analogies, pairs = tmp_path / "analogies.txt", tmp_path / "pairs.tsv"
+    analogies.write_text(": all\na_1 a_2 b_1 b_2\na_1 nonesuch b_1 b_2\n")
+    pairs.write_text("a_1\ta_2\t9\na_1\tb_2\t2\na_3\tb_5\t1\nnonesuch\tb_1\t3\n")
+    code, out, err = fastvec("eval", vectors, "--analogies", analogies, "--pairs", pairs)
+    assert code == 0 and err == ""
+    first, second = out.splitlines()
+    assert first.startswith(f"{analogies}: ") and "of 1 questions" in first
+    assert second.startswith(f"{pairs}: Spearman ") and "25.0 % of the pairs left out" in second
+
+
+def test_info(fastvec, vectors):
+    code, out, _ = fastvec("info", vectors)
+    assert code == 0 and "18 words x 16, float32" in out and "vector_size=16" in out
+    code, out, _ = fastvec("info")
+    assert code == 0 and f"fastvec {__version__}" in out and "backend: " in out
+
+
+@pytest.mark.parametrize(
+    "name, binary", [("v.txt", False), ("v.vec", False), ("v.bin", True), ("v.txt.gz", False)]
+)
+def test_vectors_in_word2vec_formats(fastvec, vectors, tmp_path, name, binary):
+    KeyedVectors.load(vectors).save_word2vec_format(tmp_path / name, binary=binary)
+    code, out, _ = fastvec("similar", tmp_path / name, "a_1", "-k", 1)
+    assert code == 0 and out == fastvec("similar", vectors, "a_1", "-k", 1)[1]
+
+
+# ---- Help
+
+
+def test_help(fastvec):
+    code, out, _ = fastvec("--help")
+    assert code == 0 and "fastvec demo" in out and "fastvec train corpus.txt -o words.fvec" in out
+    assert fastvec("--version")[1].split()[-1] == __version__
+
+
+@pytest.mark.parametrize("command", sorted(cli.cli.commands))
+def test_every_command_shows_an_example_that_is_right(fastvec, command):
+    code, out, _ = fastvec(command, "--help")
+    assert code == 0 and f"Example: fastvec {command}" in out
+    example = shlex.split(
+        cli.cli.commands[command].epilog.partition("(")[0].removeprefix("Example: fastvec ")
+    )
+    with click.Context(cli.cli) as context:
+        cli.cli.commands[command].make_context(command, example[1:], parent=context)
+
+
+# ---- Processes
+
+
+def test_as_a_process(python, vectors):
+    done = python("-m", "fastvec", "similar", vectors, "a_1", "-k", 1)
+    assert done.returncode == 0 and done.stdout.startswith("a_1\n  a_") and done.stderr == ""
+    done = python("-m", "fastvec", "similar", vectors, "nonesuch")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+def test_terminals_without_the_letters(python, tmp_path):
+    Word2Vec([["größer", "日本"]] * 9, vector_size=4).wv.save(tmp_path / "a.fvec")
+    done = python("-m", "fastvec", "similar", "a.fvec", "日本", "-k", 1, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0 and done.stdout.startswith("\\u65e5\\u672c\n  gr\ufffd\ufffder  ")
+
+
+@NOT_WINDOWS
+def test_broken_pipe(python, vectors):
+    process = python("-m", "fastvec", "similar", vectors, *["a_1"] * 20_000, "-k", "17", wait=False)
+    assert process.stdout.readline() == "a_1\n"
+    process.stdout.close()
+    assert process.wait(60) == 1 and process.stderr.read() == ""
+
+
+@NOT_WINDOWS
+def test_ctrl_c_saves_what_was_learned(python, corpus, tmp_path):
+    arguments = ["train", corpus, "-o", "half.fvec", *FAST[:-1], "-e", str(2**31), "--alpha", "0.02"]
+    process = python("-m", "fastvec", *arguments, wait=False)
+    seen = ""
+    while "training" not in seen:
+        seen += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err and "training was interrupted after" in err
+    assert "saved half.fvec" in out and "of 5,153,960,755,200 words" in out
+    wv = KeyedVectors.load(tmp_path / "half.fvec", verify=True)
+    assert len(wv) == 18 and np.isfinite(wv.vectors).all()
+
+
+@NOT_WINDOWS
+def test_ctrl_c_before_training_saves_nothing(python, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    process = python("-m", "fastvec", "train", "pipe", "-o", "a.fvec", wait=False)
+    with (tmp_path / "pipe").open("wb"):  # the text never comes
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err and "interrupted" in err
+    assert not (tmp_path / "a.fvec").exists()
