@@ -26,11 +26,10 @@ Matrix = NDArray[np.float32]
 
 SPAN = 16_384
 """Tokens a kernel call; the hot rows merge after each."""
-LANES = 16
-"""The corpus is read at so many places in turn: neighbouring text shares its words, and threads at work on it would
-contend for the same rows."""
 HOT_ROWS = 512
 """Most frequent words whose rows each of several threads keeps to itself between merges."""
+MERGE_PARTS = 16
+"""Parts of the hot rows, each merged under a lock of its own, so that many threads may merge at once."""
 ROW_ALIGN = 16
 _HUGE_PAGE = 1 << 21
 
@@ -110,19 +109,21 @@ class _Run:
         self.total = len(self.tokens) * config.epochs
         self.done = [0] * self.threads
         self.failure: BaseException | None = None
-        self.merge_lock = threading.Lock()
+        self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
         self._next_span = self._spans()
         self._span_lock = threading.Lock()
 
     def _spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in order."""
-        starts, before = range(0, len(self.tokens), SPAN), 0
-        stride = -(-len(starts) // LANES)
+        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in an order drawn anew each epoch.
+
+        Neighbouring text shares its words: threads at work on it would contend for the same rows.
+        """
+        before, n_spans = 0, -(-len(self.tokens) // SPAN)
+        rng = np.random.default_rng(self.config.seed & (1 << 64) - 1)
         for epoch in range(self.config.epochs):
-            for lane_span in range(stride):
-                for start in starts[lane_span::stride]:
-                    yield epoch, start, before
-                    before += min(SPAN, len(self.tokens) - start)
+            for span in rng.permutation(n_spans).tolist():
+                yield epoch, span * SPAN, before
+                before += min(SPAN, len(self.tokens) - span * SPAN)
 
     def alpha_at(self, token: int) -> float:
         """Return the learning rate after `token` tokens of all epochs'."""
@@ -150,8 +151,9 @@ class _Run:
             stop = min(start + SPAN, len(self.tokens))
             self.done[thread] += worker.train(start, stop, epoch, self.alpha_at(before), step) - start
             if self.threads > 1:
-                with self.merge_lock:
-                    worker.merge()
+                for i in range(thread, thread + MERGE_PARTS):  # each thread begins with another part
+                    with self.merge_locks[i % MERGE_PARTS]:
+                        worker.merge(i % MERGE_PARTS, MERGE_PARTS)
             if not np.isfinite(self.rows[0][0]).all():
                 raise self._overflow()
             self.corpus.release(start, stop)

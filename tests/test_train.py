@@ -5,6 +5,7 @@ import re
 import threading
 import types
 import warnings
+from collections import Counter
 
 import numpy as np
 import planted
@@ -118,7 +119,7 @@ class Recorder:
     """Stands in for a kernel: notes what it is asked to do."""
 
     def __init__(self):
-        self.calls, self.merges, self.hot, self.options = [], 0, [], []
+        self.calls, self.merges, self.hot, self.options = [], [], [], []
         self.lock = threading.Lock()
         self.on_train = lambda *_: None
         recorder = self
@@ -131,9 +132,9 @@ class Recorder:
             def keep_hot_rows(self, x, y):
                 recorder.hot.append((x, y))
 
-            def merge(self):
+            def merge(self, part, parts):
                 with recorder.lock:
-                    recorder.merges += 1
+                    recorder.merges.append((threading.get_ident(), part, parts))
 
             def train(self, start, stop, epoch, alpha, step):
                 with recorder.lock:
@@ -170,17 +171,21 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     assert (covered == 1).all(), "every token once an epoch"
     assert [call[0] for call in calls] == sorted(call[0] for call in calls), "epoch after epoch"
     if workers == 1:
-        assert recorder.calls == calls and recorder.merges == 0 and not recorder.hot
+        assert recorder.calls == calls and not recorder.merges and not recorder.hot
     else:
-        assert recorder.merges == len(calls) and len(recorder.hot) == workers
+        parts = training.MERGE_PARTS
+        merged = Counter(part for _, part, of in recorder.merges if of == parts)
+        assert merged == dict.fromkeys(range(parts), len(calls)) and len(recorder.hot) == workers
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
 
 
-def test_neighbouring_spans_are_not_trained_one_after_the_other(recorder, sentences):
+def test_spans_come_in_another_order_each_epoch(recorder, sentences):
     """Threads at work on neighbouring text would contend for its words."""
-    Model(sentences, workers=1, epochs=1).train()
-    starts = [start for _, start, *_ in recorder.calls]
-    assert len(starts) > training.LANES and all(b - a != 64 for a, b in itertools.pairwise(starts))
+    Model(sentences, workers=1, epochs=2).train()
+    first, second = ([start for e, start, *_ in recorder.calls if e == epoch] for epoch in (0, 1))
+    assert len(first) > 16 and sorted(first) == sorted(second) and first != second
+    follows = sum(b - a == 64 for a, b in itertools.pairwise(first))
+    assert follows < len(first) / 3
 
 
 def test_options_reach_the_kernel(recorder, sentences):

@@ -158,7 +158,8 @@ def test_own_copies_of_hot_rows_and_their_merge(backend):
         for epoch in range(2):
             worker.train(0, 30, epoch, 0.05, 0)
             x[2] += 1  # another thread's merge in between
-            worker.merge()
+            for part in (2, 0, 1) if epoch else (0,):
+                worker.merge(part, 3 if epoch else 1)
         results.append((x, y))
     assert_near(*results)
     assert not np.array_equal(results[0][0], case.run(backend)[0])

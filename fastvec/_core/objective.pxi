@@ -1,12 +1,12 @@
 # Negative sampling: the output rows of a group are those of its centres (label 1 for the words around each) and of
-# noise words (label 0 for the words around any). A group shares its noise, so it draws more than one centre would,
-# 8/5 of `negative`, each of which counts 5/8: the expected gradient is the same, its variance smaller (measured in
+# noise words (label 0 for the words around any). A group shares its noise, so it draws twice as much as one
+# centre would, and each draw counts half: the expected gradient is the same, its variance smaller (measured in
 # docs/architecture.md). Noise drawn twice is one row that counts twice; noise that is a centre of the group is left
 # out, as word2vec.c leaves out the centre.
 
 cdef inline int32_t noise_draws(int32_t negative) noexcept nogil:
     """Noise words of a group."""
-    return (8 * negative + 4) // 5
+    return 2 * negative
 
 
 cdef inline void draw_noise(Group *g, const Alias *noise, int32_t draws, uint64_t key,

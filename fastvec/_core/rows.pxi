@@ -19,12 +19,12 @@ cdef int rows_keep(Rows *rows, const float[::1] scale) except -1:
     return 0
 
 
-cdef void rows_merge(Rows *rows) noexcept nogil:
-    """shared += scale * (mine - base); mine = base = shared. The damped sum of docs/architecture.md.
+cdef void rows_merge(Rows *rows, int32_t part, int32_t parts) noexcept nogil:
+    """shared += scale * (mine - base); mine = base = shared, for one part of the hot rows out of `parts`.
 
-    Callers hold the lock of the merge: two at once would lose one's work.
+    The damped sum of docs/architecture.md. Callers hold the lock of the part: two at once would lose one's work.
     """
     cdef int32_t i
-    for i in range(rows.n_hot):
+    for i in range(part * rows.n_hot // parts, (part + 1) * rows.n_hot // parts):
         fv_merge_row(rows.shared + i * rows.stride, rows.hot + i * rows.stride, rows.base + i * rows.stride,
                      rows.scale[i], rows.stride)

@@ -36,7 +36,7 @@
 #if defined(__AVX512F__)
 
 typedef __m512 vf;
-enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 12 };
+enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
 static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static FV_INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static FV_INLINE vf vf_set1(float a) { return _mm512_set1_ps(a); }
@@ -113,7 +113,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 
 #include <arm_neon.h>
 typedef float32x4_t vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 12 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
 static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
 static FV_INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
 static FV_INLINE vf vf_set1(float a) { return vdupq_n_f32(a); }

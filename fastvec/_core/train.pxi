@@ -162,11 +162,16 @@ cdef class Worker:
         rows_keep(&self.x, input_scale)
         rows_keep(&self.y, output_scale)
 
-    def merge(self):
-        """Exchange the own copies' changes with the shared rows. Callers see to it that one thread merges at a time."""
+    def merge(self, int32_t part=0, int32_t parts=1):
+        """Exchange the own copies' changes with the shared rows, for one of `parts` parts of the hot rows.
+
+        Callers see to it that one thread at a time merges a part.
+        """
+        if not 0 <= part < parts:
+            raise ValueError(f"part {part} of {parts}")
         with nogil:
-            rows_merge(&self.x)
-            rows_merge(&self.y)
+            rows_merge(&self.x, part, parts)
+            rows_merge(&self.y, part, parts)
 
     def train(self, int64_t start, int64_t stop, uint64_t epoch, double alpha, double alpha_step):
         """Train on the centres tokens[start:stop]; the learning rate at token p is alpha - (p - start) * alpha_step.

@@ -2,11 +2,14 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+cdef extern from "vec.h":
+    enum:
+        GROUP "FV_GROUP"  # neighbouring centres that share a block and its noise
+
 cdef enum:
-    GROUP = 4          # neighbouring centres that share a block and its noise
     MAX_NEGATIVE = 60
-    MAX_DRAWS = 96     # noise words of a group
-    MAX_TARGETS = 100  # output rows of a block: GROUP + MAX_DRAWS
+    MAX_DRAWS = 120    # noise words of a group
+    MAX_TARGETS = 124  # output rows of a block: GROUP + MAX_DRAWS
 
 cdef struct Rows:
     # A matrix of float32 rows, `stride` floats apart, a multiple of 16. Rows 0 ... n_hot - 1, those of the most

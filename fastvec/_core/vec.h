@@ -18,7 +18,11 @@
 
 #include "simd.h"
 
-enum { FV_MAX_ROWS = 16, FV_ROW_ALIGN = 16, FV_NEWEST = 4 };
+enum {
+    FV_MAX_ROWS = 16,  /* input rows of a block */
+    FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
+    FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
+};
 
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
@@ -31,7 +35,7 @@ typedef struct {
     int64_t width;
     int m, n;
     float alpha;
-    float *const *newest; /* FV_NEWEST rows of X that a later block will want */
+    float *const *newest; /* FV_GROUP rows of X that a later block will want */
 } fv_block;
 
 static FV_INLINE void fv_score_tile(const int rows, const int columns, float *const *x, float *const *y,
@@ -111,7 +115,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             old[j] = now[j] = vf_load(y[j] + d);
             FV_PREFETCH(ahead[j] + d);
         }
-        FV_UNROLL for (j = 0; j < FV_NEWEST; j++) if (last) FV_PREFETCH(b->newest[j] + d);
+        FV_UNROLL for (j = 0; j < FV_GROUP; j++) if (last) FV_PREFETCH(b->newest[j] + d);
         for (i = 0; i < b->m; i++) {
             float *gathered = b->dx + i * b->width + d;
             vf x = vf_load(b->x[i] + d);
@@ -142,6 +146,8 @@ static FV_INLINE void fv_update_columns(int columns, const int first, const int 
         FV_CASE(10)
         FV_CASE(11)
         FV_CASE(12)
+        FV_CASE(13)
+        FV_CASE(14)
 #undef FV_CASE
     }
 }

@@ -108,8 +108,8 @@ class Worker:
         self.x, self.y = input_vectors, output_vectors
         self.tokens, self.keep, self.noise = tokens, keep.tolist(), noise.tolist()
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
-        self.draws = (8 * negative + 4) // 5
-        self.noise_weight = negative / self.draws
+        self.draws = 2 * negative
+        self.noise_weight = 0.5
         self.stop = stop
 
     def keep_hot_rows(self, input_scale: NDArray[np.float32], output_scale: NDArray[np.float32]) -> None:
@@ -119,11 +119,14 @@ class Worker:
         self.base = [rows.copy() for rows in self.hot]
         self.x, self.y = (_Overlay(h, s) for h, s in zip(self.hot, self.shared, strict=True))  # type: ignore[assignment]
 
-    def merge(self) -> None:
-        """shared += scale * (mine - base); mine = base = shared, for the hot rows."""
+    def merge(self, part: int = 0, parts: int = 1) -> None:
+        """shared += scale * (mine - base); mine = base = shared, for one of `parts` parts of the hot rows."""
+        if not 0 <= part < parts:
+            raise ValueError(f"part {part} of {parts}")
         for shared, scale, hot, base in zip(self.shared, self.scale, self.hot, self.base, strict=True):
-            shared[: len(hot)] += scale[:, None] * (hot - base)
-            hot[:] = base[:] = shared[: len(hot)]
+            rows = slice(part * len(hot) // parts, (part + 1) * len(hot) // parts)
+            shared[rows] += scale[rows, None] * (hot[rows] - base[rows])
+            hot[rows] = base[rows] = shared[rows]
 
     def train(self, start: int, stop: int, epoch: int, alpha: float, alpha_step: float) -> int:
         """Train on the centres tokens[start:stop]; return where it stopped."""
