@@ -114,9 +114,10 @@ class _Run:
         self._span_lock = threading.Lock()
 
     def _spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in an order drawn anew each epoch.
+        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span.
 
-        Neighbouring text shares its words: threads at work on it would contend for the same rows.
+        The order is drawn anew each epoch: neighbouring text shares its words, and threads at work on it would
+        contend for the same rows.
         """
         before, n_spans = 0, -(-len(self.tokens) // SPAN)
         rng = np.random.default_rng(self.config.seed & (1 << 64) - 1)
