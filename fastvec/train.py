@@ -31,6 +31,8 @@ HOT_ROWS = 512
 MERGE_PARTS = 16
 """Parts of the hot rows, each merged under a lock of its own, so that many threads may merge at once."""
 ROW_ALIGN = 16
+LARGEST = 1e4
+"""Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 _HUGE_PAGE = 1 << 21
 
 
@@ -114,9 +116,10 @@ class _Run:
         self._span_lock = threading.Lock()
 
     def _spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span, in an order drawn anew each epoch.
+        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span.
 
-        Neighbouring text shares its words: threads at work on it would contend for the same rows.
+        The order is drawn anew each epoch: neighbouring text shares its words, and threads at work on it would
+        contend for the same rows.
         """
         before, n_spans = 0, -(-len(self.tokens) // SPAN)
         rng = np.random.default_rng(self.config.seed & (1 << 64) - 1)
@@ -154,8 +157,7 @@ class _Run:
                 for i in range(thread, thread + MERGE_PARTS):  # each thread begins with another part
                     with self.merge_locks[i % MERGE_PARTS]:
                         worker.merge(i % MERGE_PARTS, MERGE_PARTS)
-            if not np.isfinite(self.rows[0][0]).all():
-                raise self._overflow()
+            self.check(self.rows[0][:1])
             self.corpus.release(start, stop)
 
     def _worker(self) -> "_backend.train.Worker":  # type: ignore[name-defined]
@@ -186,13 +188,6 @@ class _Run:
         )
         return x, y
 
-    def _overflow(self) -> TrainingError:
-        percent = 100 * sum(self.done) / self.total
-        return TrainingError(
-            f"the vectors left the finite numbers after {percent:.0f} % of the training, at "
-            f"alpha={self.config.alpha:g}; train again with a smaller alpha"
-        )
-
     def progress(self, seconds: float) -> Progress:
         """Return where the run stands."""
         done = sum(self.done)
@@ -200,12 +195,15 @@ class _Run:
         epoch = min(done // len(self.tokens), self.config.epochs - 1)
         return Progress(epoch, words, self.corpus.n_words * self.config.epochs, seconds, self.alpha_at(done))
 
-    def check_finite(self) -> None:
-        """Raise where any number of the matrices is not finite."""
-        for rows in self.rows:
-            for start in range(0, len(rows), 4096):
-                if not np.isfinite(rows[start : start + 4096]).all():
-                    raise self._overflow()
+    def check(self, rows: Matrix) -> None:
+        """Raise where training has diverged."""
+        for start in range(0, len(rows), 4096):
+            if not (np.abs(rows[start : start + 4096]) <= LARGEST).all():
+                percent = 100 * sum(self.done) / self.total
+                raise TrainingError(
+                    f"the vectors grew beyond all bounds in {percent:.0f} % of the training, at "
+                    f"alpha={self.config.alpha:g}; train again with a smaller alpha"
+                )
 
 
 def train(
@@ -238,7 +236,7 @@ def train(
     CorpusError
         If the corpus holds no word of the vocabulary.
     TrainingError
-        If the vectors overflow.
+        If the vectors overflow, or grow as they do before.
     """
     if not len(corpus.tokens):
         raise CorpusError("no token of the corpus is in the vocabulary; check the text, or lower min_count")
@@ -261,7 +259,8 @@ def train(
                 thread.join()
     if run.failure is not None:
         raise run.failure
-    run.check_finite()
+    for rows in run.rows:
+        run.check(rows)
     done = run.progress(time.perf_counter() - begun)
     if progress and not interrupted:
         progress(done)

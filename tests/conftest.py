@@ -11,6 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how long something takes. (Hypothesis itself repeats its examples where CI is set.)
+settings.register_profile("fastvec", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fastvec")
 
 ROOT = Path(__file__).resolve().parent.parent
 

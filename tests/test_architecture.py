@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
@@ -212,15 +213,26 @@ def test_variants_of_machines(machine, names):
     assert [v.name for v in _variants.compiled_for(machine)] == names
 
 
+class Extension(types.SimpleNamespace):
+    """Stands in for setuptools' class: the tests do not need what builds the package."""
+
+    def __init__(self, name, sources, **options):
+        super().__init__(name=name, sources=sources, **options)
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "arm64", "riscv64"])
 def test_the_build_compiles_the_rows_of_the_table(monkeypatch, machine):
-    cython = pytest.importorskip("Cython.Build")
-    setuptools = pytest.importorskip("setuptools")
     built = {}
+    base = types.SimpleNamespace(build_ext=object)
+    monkeypatch.setitem(
+        sys.modules, "setuptools", types.SimpleNamespace(Extension=Extension, setup=built.update)
+    )
+    monkeypatch.setitem(sys.modules, "setuptools.command.build_ext", base)
+    monkeypatch.setitem(
+        sys.modules, "Cython.Build", types.SimpleNamespace(cythonize=lambda these, **_: these)
+    )
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("platform.machine", lambda: machine)
-    monkeypatch.setattr(cython, "cythonize", lambda extensions, **_: extensions)
-    monkeypatch.setattr(setuptools, "setup", lambda **arguments: built.update(arguments))
     runpy.run_path(str(ROOT / "setup.py"))
     names = {extension.name.removeprefix("fastvec._core.") for extension in built["ext_modules"]}
     trained = {name.removeprefix("_train_") for name in names if name.startswith("_train_")}

@@ -265,8 +265,8 @@ def test_overflow_is_an_error(each_backend, sentences, workers, alpha):
 
 
 @pytest.mark.parametrize("matrix", [0, 1])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_one_number_that_is_not_finite_is_found(recorder, sentences, matrix, value):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -2 * training.LARGEST])
+def test_one_number_beyond_bounds_is_found(recorder, sentences, matrix, value):
     def spoil(worker, start, stop):
         worker.rows[matrix][-1, 3] = value
 
