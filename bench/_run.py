@@ -18,7 +18,7 @@ def child(job, backend=None, **options):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     if backend:
         environment["FASTVEC_BACKEND"] = backend
-    command = [sys.executable, "-P", CHILDREN, job, json.dumps(options)]
+    command = [sys.executable, CHILDREN, job, json.dumps(options)]
     begun = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     wall = time.perf_counter() - begun
