@@ -91,41 +91,47 @@ static FV_INLINE void fv_scores(const fv_block *b) {
 
 /* S -> G in place. */
 static FV_INLINE void fv_gradient(const fv_block *b) {
-    int i, j;
-    for (j = 0; j < b->n; j++) {
-        vf label = vf_set1(b->label[j]), alpha = vf_set1(b->alpha);
-        for (i = 0; i < b->m; i += VF_WIDTH) {
-            float *g = b->g + j * FV_MAX_ROWS + i;
-            vf scale = vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i));
-            vf_store(g, vf_mul(scale, vf_sub(label, vf_sigmoid(vf_load(g)))));
+    float *g = b->g;
+    const float *weight = b->weight, *label = b->label;
+    const int64_t m = b->m, n = b->n;
+    const vf alpha = vf_set1(b->alpha);
+    int64_t i, j;
+    for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS)
+        for (i = 0; i < m; i += VF_WIDTH) {
+            vf scale = vf_mul(alpha, vf_load(weight + i));
+            vf_store(g + i, vf_mul(scale, vf_sub(vf_set1(label[j]), vf_sigmoid(vf_load(g + i)))));
         }
-    }
 }
 
-/* Both products for `columns` rows of Y from `j0` on. The gradient of X gathers in `dx` from the first tile to the
+/* Fields and pointers are copied to locals: a vector store may alias them, and the compiler would load them again.
+ * Both products for `columns` rows of Y from `j0` on. The gradient of X gathers in `dx` from the first tile to the
  * last, which adds it to X. */
 static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const fv_block *b, int j0) {
-    float *const *y = b->y + j0, *const *ahead = b->ahead + j0;
-    const float *g0 = b->g + j0 * FV_MAX_ROWS;
-    int64_t d;
-    int i, j;
-    for (d = 0; d < b->width; d += VF_WIDTH) {
+    float *const *x = b->x, *const *y = b->y + j0, *const *ahead = b->ahead + j0, *const *newest = b->newest;
+    float *const dx0 = b->dx;
+    const float *const g0 = b->g + j0 * FV_MAX_ROWS;
+    const int64_t width = b->width, m = b->m;
+    int64_t d, i;
+    int j;
+    for (d = 0; d < width; d += VF_WIDTH) {
         vf old[VF_UPDATE], now[VF_UPDATE];
-        FV_UNROLL for (j = 0; j < columns; j++) {
-            old[j] = now[j] = vf_load(y[j] + d);
-            FV_PREFETCH(ahead[j] + d);
+        const float *gi = g0;
+        float *gathered = dx0 + d;
+        FV_UNROLL for (j = 0; j < columns; j++) old[j] = now[j] = vf_load(y[j] + d);
+        if (d % FV_ROW_ALIGN == 0) { /* a cache line */
+            FV_UNROLL for (j = 0; j < columns; j++) FV_PREFETCH(ahead[j] + d);
+            FV_UNROLL for (j = 0; j < FV_GROUP; j++) if (last) FV_PREFETCH(newest[j] + d);
         }
-        FV_UNROLL for (j = 0; j < FV_GROUP; j++) if (last) FV_PREFETCH(b->newest[j] + d);
-        for (i = 0; i < b->m; i++) {
-            float *gathered = b->dx + i * b->width + d;
-            vf x = vf_load(b->x[i] + d);
-            vf dx = last ? (first ? x : vf_add(x, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
+        for (i = 0; i < m; i++, gi++, gathered += width) {
+            float *const xi = x[i] + d;
+            vf xv = vf_load(xi);
+            vf dx = last ? (first ? xv : vf_add(xv, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
             FV_UNROLL for (j = 0; j < columns; j++) {
-                vf g = vf_set1(g0[j * FV_MAX_ROWS + i]);
+                vf g = vf_set1(gi[j * FV_MAX_ROWS]);
                 dx = vf_fma(g, old[j], dx);
-                now[j] = vf_fma(g, x, now[j]);
+                now[j] = vf_fma(g, xv, now[j]);
             }
-            vf_store(last ? b->x[i] + d : gathered, dx);
+            vf_store(last ? xi : gathered, dx);
         }
         FV_UNROLL for (j = 0; j < columns; j++) vf_store(y[j] + d, now[j]);
     }
