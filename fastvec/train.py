@@ -111,6 +111,8 @@ class _Run:
         self.total = len(self.tokens) * config.epochs
         self.done = [0] * self.threads
         self.failure: BaseException | None = None
+        # In place of Thread.join, which may take a thread for dead that it was waiting for at Ctrl-C (Python < 3.13).
+        self.ended = [threading.Event() for _ in range(self.threads)]
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
         self._next_span = self._spans()
         self._span_lock = threading.Lock()
@@ -141,6 +143,8 @@ class _Run:
         except BaseException as failure:
             self.failure = failure
             self.stop[0] = 1
+        finally:
+            self.ended[thread].set()
 
     def _work(self, thread: int) -> None:
         worker = self._worker()
@@ -246,17 +250,17 @@ def train(
     try:
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[0].join(0.2) if threads[0].is_alive() else time.sleep(0.005)
+        while not all(ended.is_set() for ended in run.ended):
+            next(ended for ended in run.ended if not ended.is_set()).wait(0.2)
             if progress:
                 progress(run.progress(time.perf_counter() - begun))
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        run.stop[0] |= 1 if any(thread.is_alive() for thread in threads) else 0
-        for thread in threads:
+        run.stop[0] = 1
+        for thread, ended in zip(threads, run.ended, strict=True):
             if thread.ident is not None:
-                thread.join()
+                ended.wait()
     if run.failure is not None:
         raise run.failure
     for rows in run.rows:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import signal
 import threading
 import types
 import warnings
@@ -254,6 +255,25 @@ def test_interruption_leaves_what_was_learned(sentences):
         model.config = TrainConfig(**SMALL)
         model.train()
     assert planted.purity(model.wv) > 0.9, "the model can be used"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="POSIX signals")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_thread_is_at_work_after_an_interruption(recorder, sentences, workers):
+    """Whoever saves the vectors then must not see them change (Thread.join is not to be trusted with Ctrl-C)."""
+    left, first = [], {}
+
+    def work_on(worker, start, stop):
+        threading.Event().wait(0.1)  # the caller is waiting for the threads by now
+        if threading.current_thread() is first.setdefault("thread", threading.current_thread()):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        threading.Event().wait(0.3)
+        left.append(start)
+
+    recorder.on_train = work_on
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        Model(sentences, workers=workers).train()
+    assert len(left) == len(recorder.calls) <= workers
 
 
 @pytest.mark.parametrize("workers", [1, 2])
