@@ -384,3 +384,22 @@ def test_no_warning_on_the_way(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Word2Vec(corpus_file=corpus, **SMALL).wv.most_similar("a_1")
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_a_few_words_in_wide_windows_do_not_make_the_vectors_explode(alpha):
+    """A block's pairs share their old rows: without a bound on the step, two words diverged at the usual alpha."""
+    two = [["a", "b"] * 5] * 500
+    for sentences, window in ((two, 10), (planted.clusters(), 20)):
+        model = Word2Vec(
+            sentences,
+            alpha=alpha,
+            min_alpha=alpha,
+            epochs=30,
+            window=window,
+            shrink_windows=False,
+            min_count=1,
+            workers=1,
+        )
+        assert np.abs(model.wv.vectors).max() < 5
+    assert planted.purity(model.wv) > 0.9

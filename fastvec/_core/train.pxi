@@ -31,7 +31,7 @@ cdef extern from "vec.h" nogil:
         float alpha
         float **newest
     void fv_block_step(const fv_block *b)
-    void fv_weigh_noise(float *weight, int positive, int n, const float *count)
+    float fv_weigh_noise(float *weight, int positive, int n, const float *count)
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
     void fv_prefetch_row(const float *row, int64_t width)
@@ -40,6 +40,11 @@ cdef enum:
     RING = 4       # groups under way
     BUFFER = 1024  # kept words in the reader's buffer, beside two windows
     CACHE_LINE = 64
+
+# No output row gets more than this, in sum of alpha times weights, in one block: all its pairs are computed from the
+# same old rows, and a step that one pair after the other would take safely overshoots when it is taken at once. At the
+# usual learning rates nothing is cut (docs/architecture.md).
+cdef float STEADY = 2.0
 
 include "rows.pxi"
 include "objective.pxi"
@@ -244,13 +249,13 @@ cdef class Worker:
         cdef:
             fv_block *b = &self.block
             int32_t j, start = g.low, stop
-        b.n, b.y, b.alpha = g.n, g.y, alpha
+        b.n, b.y = g.n, g.y
         for j in range(g.n):
             self.label[j] = j < g.n_positive
         while start < g.high:
             stop = self.choose_inputs(g, start)
             if b.m:
-                self.weigh(g, start, stop)
+                b.alpha = min(alpha, STEADY / (self.weigh(g, start, stop) * g.heaviest))
                 fv_block_step(b)
             start = stop
 
@@ -279,8 +284,11 @@ cdef class Worker:
         self.block.m = m
         return p
 
-    cdef inline void weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
-        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row."""
+    cdef inline float weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
+        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row.
+
+        Returns the number of pairs with the centres.
+        """
         cdef:
             int32_t c, i, p
             float *column
@@ -290,4 +298,4 @@ cdef class Worker:
             p = g.first + c
             for i in range(max(start, p - g.reach[c]), min(stop, p + g.reach[c] + 1)):
                 column[self.entry_row[i - start]] += i != p
-        fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)
+        return fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)

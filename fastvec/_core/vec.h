@@ -181,14 +181,21 @@ static void fv_block_step(const fv_block *b) {
     fv_update(b);
 }
 
-/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. */
-static FV_INLINE void fv_weigh_noise(float *weight, int positive, int n, const float *count) {
+/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. Returns
+ * the number of pairs. */
+static FV_INLINE float fv_weigh_noise(float *weight, int positive, int n, const float *count) {
+    const vf zero = vf_set1(0.0f);
+    vf sum = zero;
+    float out[4];
     int i, j;
     for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
         vf pairs = vf_load(weight + i);
         for (j = 1; j < positive; j++) pairs = vf_add(pairs, vf_load(weight + j * FV_MAX_ROWS + i));
         for (j = positive; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(count[j]), pairs));
+        sum = vf_add(sum, pairs);
     }
+    vf_sum4(sum, zero, zero, zero, out);
+    return out[0];
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */

@@ -12,6 +12,8 @@ Floats = NDArray[np.floating[Any]]
 
 GROUP = 4
 """Neighbouring centres that share a block and its noise."""
+STEADY = 2.0
+"""No output row gets more than this, in sum of alpha times weights, in one block."""
 MAX_ROWS = 16
 """Input rows of a block."""
 MAX_NEGATIVE = 60
@@ -229,6 +231,11 @@ class Worker:
         dtype = self.x.dtype
         label = (np.arange(len(targets)) < positive).astype(dtype)
         weight = np.array([weights[i] for i in inputs], dtype)
+        heaviest = max(
+            1.0,
+            float((weight / weight[:, :positive].sum(axis=1, keepdims=True))[:, positive:].max(initial=0)),
+        )
+        alpha = min(alpha, STEADY / (float(weight[:, :positive].sum()) * heaviest))
         x, y = block_step(self.x[inputs], self.y[targets], label, weight, dtype.type(alpha))
         self.x[inputs], self.y[targets] = x, y
 
