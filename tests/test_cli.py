@@ -119,7 +119,9 @@ def test_too_little_text(fastvec, corpus, text):
 
 def test_overflow_is_not_saved(fastvec, corpus):
     Path("a.fvec").write_bytes(b"old")
-    answer = fastvec("train", corpus, "-o", "a.fvec", *FAST, "--alpha", "1e4", "--min-alpha", "1e4", "-e", 20)
+    Path(corpus).write_text("\n".join(" ".join(sentence) for sentence in planted.explosive()[0]))
+    senseless = "--alpha 1e4 --min-alpha 1e4 --window 2 --negative 20 --epochs 20".split()
+    answer = fastvec("train", corpus, "-o", "a.fvec", *FAST, *senseless)
     assert one_line(*answer) and "train again with a smaller alpha" in answer[2]
     assert Path("a.fvec").read_bytes() == b"old"
 

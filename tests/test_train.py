@@ -278,8 +278,9 @@ def test_no_thread_is_at_work_after_an_interruption(recorder, sentences, workers
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("alpha", [10.0, 1e6])
-def test_overflow_is_an_error(each_backend, sentences, workers, alpha):
-    model = Model(sentences, workers=workers, alpha=alpha, min_alpha=alpha, epochs=20)
+def test_overflow_is_an_error(each_backend, workers, alpha):
+    explosive, options = planted.explosive()
+    model = Model(explosive, workers=workers, alpha=alpha, min_alpha=alpha, **options)
     with pytest.raises(TrainingError, match=re.escape(f"alpha={alpha:g}") + ".*smaller alpha"):
         model.train()
 

@@ -237,15 +237,17 @@ def test_queries_after_more_training(model):
 
 
 def test_overflow_starts_the_model_anew():
+    explosive, options = planted.explosive()
+    options |= {"min_count": 1, "workers": 1}
     with pytest.raises(TrainingError):
-        Word2Vec(SENTENCES, **{**ONE, "alpha": 1e4, "epochs": 20})
-    model = Word2Vec(**ONE)
-    model.build_vocab(SENTENCES)
+        Word2Vec(explosive, alpha=1e4, min_alpha=1e4, **options)
+    model = Word2Vec(**options, epochs=20)
+    model.build_vocab(explosive)
     first = model.wv.vectors.copy()
     with pytest.raises(TrainingError, match="alpha=10000"):
-        model.train(SENTENCES, start_alpha=1e4, epochs=20)
+        model.train(explosive, start_alpha=1e4, end_alpha=1e4)
     assert np.array_equal(model.wv.vectors, first)
-    model.train(SENTENCES)
+    model.train(explosive)
     assert planted.purity(model.wv) > 0.9
 
 
