@@ -100,8 +100,9 @@ class _Run:
         input_rows: Matrix,
         output_rows: Matrix,
         config: TrainConfig,
+        first_epoch: int,
     ) -> None:
-        self.vocab, self.corpus, self.config = vocab, corpus, config
+        self.vocab, self.corpus, self.config, self.first_epoch = vocab, corpus, config, first_epoch
         self.rows = (input_rows, output_rows)
         self.tokens = corpus.tokens
         self.stop = np.zeros(1, np.uint8)
@@ -114,6 +115,7 @@ class _Run:
         # In place of Thread.join, which may take a thread for dead that it was waiting for at Ctrl-C (Python < 3.13).
         self.ended = [threading.Event() for _ in range(self.threads)]
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
+        self.scales = self._hot_scales() if self.threads > 1 else None
         self._next_span = self._spans()
         self._span_lock = threading.Lock()
 
@@ -124,9 +126,9 @@ class _Run:
         contend for the same rows.
         """
         before, n_spans = 0, -(-len(self.tokens) // SPAN)
-        rng = np.random.default_rng(self.config.seed & (1 << 64) - 1)
-        for epoch in range(self.config.epochs):
-            for span in rng.permutation(n_spans).tolist():
+        for epoch in range(self.first_epoch, self.first_epoch + self.config.epochs):
+            order = np.random.default_rng([self.config.seed & (1 << 64) - 1, epoch]).permutation(n_spans)
+            for span in order.tolist():
                 yield epoch, span * SPAN, before
                 before += min(SPAN, len(self.tokens) - span * SPAN)
 
@@ -157,7 +159,7 @@ class _Run:
             epoch, start, before = span
             stop = min(start + SPAN, len(self.tokens))
             self.done[thread] += worker.train(start, stop, epoch, self.alpha_at(before), step) - start
-            if self.threads > 1:
+            if self.scales:
                 for i in range(thread, thread + MERGE_PARTS):  # each thread begins with another part
                     with self.merge_locks[i % MERGE_PARTS]:
                         worker.merge(i % MERGE_PARTS, MERGE_PARTS)
@@ -177,8 +179,8 @@ class _Run:
             seed=c.seed & (1 << 64) - 1,
             stop=self.stop,
         )
-        if self.threads > 1:
-            worker.keep_hot_rows(*self._hot_scales())
+        if self.scales:
+            worker.keep_hot_rows(*self.scales)
         return worker
 
     def _hot_scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -217,6 +219,7 @@ def train(
     output_rows: Matrix,
     config: TrainConfig,
     progress: Callable[[Progress], object] | None = None,
+    first_epoch: int = 0,
 ) -> Outcome:
     """Train the rows in place.
 
@@ -229,6 +232,8 @@ def train(
     config : TrainConfig
     progress : callable, optional
         Called with a `Progress` about five times a second, and at the end.
+    first_epoch : int
+        Epochs that these rows were trained before: each epoch has random numbers of its own.
 
     Returns
     -------
@@ -244,7 +249,11 @@ def train(
     """
     if not len(corpus.tokens):
         raise CorpusError("no token of the corpus is in the vocabulary; check the text, or lower min_count")
-    run = _Run(vocab, corpus, input_rows, output_rows, config)
+    if not len(vocab) == len(input_rows) == len(output_rows):
+        raise ValueError(
+            f"{len(vocab)} words, {len(input_rows)} and {len(output_rows)} rows: one row a word is needed"
+        )
+    run = _Run(vocab, corpus, input_rows, output_rows, config, first_epoch)
     threads = [threading.Thread(target=run.work, args=(i,), daemon=True) for i in range(run.threads)]
     begun, interrupted = time.perf_counter(), False
     try:

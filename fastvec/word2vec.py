@@ -26,6 +26,9 @@ ProgressOption = bool | Callable[[Any], None] | None
 PathOrName = str | os.PathLike[str]
 
 
+_PARAMETERS = frozenset(field.name for field in dataclasses.fields(TrainConfig))
+
+
 class Word2Vec:
     """A word2vec model: skip-gram with negative sampling.
 
@@ -62,7 +65,10 @@ class Word2Vec:
     vocab : Vocab
     config : TrainConfig
     interrupted : bool
-        Whether Ctrl-C ended the last training early; the model holds what it had learned.
+        Whether Ctrl-C ended the last training early. It ends that training with a warning and no exception, so that
+        the model, which holds what it had learned, is not lost; a loop over trainings should look here.
+    trained_epochs : int
+        Epochs trained so far; each has random numbers of its own.
 
     Raises
     ------
@@ -132,6 +138,7 @@ class Word2Vec:
         self.interrupted = False
         self.total_train_time = 0.0
         self.trained_words = 0
+        self.trained_epochs = 0
         self.vocab: Vocab | None = None
         self.wv = KeyedVectors(self.config.vector_size)
         if sentences is not None or corpus_file is not None:
@@ -148,7 +155,28 @@ class Word2Vec:
     @property
     def syn1neg(self) -> NDArray[np.float32]:
         """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
+        if self.vocab is None:
+            raise RuntimeError("there are no output vectors yet: the model has no vocabulary")
         return self._output_rows[:, : self.config.vector_size]
+
+    @property
+    def corpus_count(self) -> int:
+        """Sentences of the corpus that the vocabulary was counted on."""
+        return self.vocab.corpus_sentences if self.vocab else 0
+
+    @property
+    def corpus_total_words(self) -> int:
+        """Tokens of that corpus, those of dropped words included."""
+        return self.vocab.corpus_words if self.vocab else 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Offer the parameters under gensim's names: ``model.epochs``, ``model.window`` and so on."""
+        if name in _PARAMETERS:
+            return getattr(self.config, name)
+        if name == "min_count":
+            return self._vocab_options["min_count"]
+        hint = "; ask model.wv" if not name.startswith("_") and hasattr(KeyedVectors, name) else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # ---- Training
 
@@ -244,7 +272,7 @@ class Word2Vec:
 
     def _set_vocab(self, vocab: Vocab) -> None:
         c = self.config
-        self.vocab = vocab
+        self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
         self._set_rows(
             initial_input(len(vocab), c.vector_size, c.seed), allocate_rows(len(vocab), c.vector_size), vocab
         )
@@ -257,13 +285,23 @@ class Word2Vec:
     def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
         assert self.vocab is not None
         try:
-            outcome = train(self.vocab, corpus, self._input_rows, self._output_rows, config, report.training)
+            outcome = train(
+                self.vocab,
+                corpus,
+                self._input_rows,
+                self._output_rows,
+                config,
+                report.training,
+                self.trained_epochs,
+            )
         except TrainingError:  # nobody shall save what is left of the vectors
             self._set_vocab(self.vocab)
             raise
         self.interrupted = outcome.interrupted
         self.total_train_time += outcome.seconds
         self.trained_words += outcome.words
+        self.trained_epochs += config.epochs
+        self.wv.metadata = self._metadata()
         self.wv.fill_norms(force=True)
         return outcome
 
@@ -276,6 +314,8 @@ class Word2Vec:
             "fastvec": __version__,
             "model": "skip-gram, negative sampling",
             "parameters": json.dumps(config),
+            "min_count": str(self.min_count),
+            "trained_epochs": f"{self.trained_epochs}{', the last cut short' if self.interrupted else ''}",
         }
 
     def save(self, fname: PathOrName) -> None:
@@ -313,12 +353,15 @@ class Word2Vec:
         try:
             config = TrainConfig(**json.loads(held.metadata["parameters"]))
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
+            trained_epochs = int(held.metadata.get("trained_epochs", "0").partition(",")[0])
+            if not 0 <= trained_epochs < 1 << 62:
+                raise ValueError(f"trained_epochs={trained_epochs}")
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
         if held.vectors.shape[1] != config.vector_size:
             raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
-        if not len(held.counts) or held.counts.min() < 1:
-            raise FormatError(f"{name}: no words, or words that do not occur: the counts do not fit a model")
+        if not len(held.counts) or held.counts.min() < 0:
+            raise FormatError(f"{name}: no words, or counts below 0: they do not fit a model")
         model = cls(**dataclasses.asdict(config))
         rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
         for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):
@@ -326,6 +369,7 @@ class Word2Vec:
         # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
         words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
         model.vocab = Vocab(words, held.counts.copy(), *totals)
+        model.trained_epochs = trained_epochs
         model._set_rows(rows[0], rows[1], model.vocab)
         return model
 

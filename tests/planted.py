@@ -13,11 +13,6 @@ def clusters(n_clusters=6, size=8, sentences=2000, length=10, seed=0):
     ]
 
 
-def explosive():
-    """Sentences and options with which a senseless learning rate makes the vectors overflow within an epoch or two."""
-    return clusters(12, 8, sentences=300), {"window": 2, "negative": 20, "sample": 0, "vector_size": 16}
-
-
 def purity(wv, topn=3):
     """Share of the nearest neighbours that come from a word's own cluster."""
     hits = [near[0] == word[0] for word in wv.index_to_key for near, _ in wv.most_similar(word, topn=topn)]

@@ -233,21 +233,46 @@ def test_queries_after_more_training(model):
     np.testing.assert_allclose(other.wv.norms, np.linalg.norm(other.wv.vectors, axis=1), rtol=1e-6)
 
 
+def test_training_in_steps_is_training_at_once(tmp_path):
+    """With gensim's idiom, and over a saved file: no epoch is trained twice."""
+    options = {**ONE, "alpha": 0.05, "min_alpha": 0.05}
+    whole, steps = Word2Vec(SENTENCES, **{**options, "epochs": 3}), Word2Vec(**{**options, "epochs": 2})
+    steps.build_vocab(SENTENCES)
+    steps.train(
+        SENTENCES,
+        total_examples=steps.corpus_count,
+        total_words=steps.corpus_total_words,
+        epochs=steps.epochs,
+    )
+    steps.save(tmp_path / "a.fvec")
+    steps = Word2Vec.load(tmp_path / "a.fvec")
+    assert steps.trained_epochs == 2
+    steps.train(SENTENCES, epochs=1)
+    assert np.array_equal(whole.wv.vectors, steps.wv.vectors)
+
+
+def test_parameters_are_attributes_as_in_gensim():
+    model = Word2Vec(window=3, negative=7, min_count=2)
+    assert (model.window, model.negative, model.min_count, model.alpha) == (3, 7, 2, 0.025)
+    assert (model.corpus_count, model.corpus_total_words) == (0, 0)
+    with pytest.raises(AttributeError, match=r"most_similar.*ask model\.wv"):
+        _ = model.most_similar
+    with pytest.raises(RuntimeError, match="vocabulary"):
+        _ = model.syn1neg
+
+
 # ---- Trouble
 
 
 def test_overflow_starts_the_model_anew():
-    explosive, options = planted.explosive()
-    options |= {"min_count": 1, "workers": 1}
-    with pytest.raises(TrainingError):
-        Word2Vec(explosive, alpha=1e4, min_alpha=1e4, **options)
-    model = Word2Vec(**options, epochs=20)
-    model.build_vocab(explosive)
+    model = Word2Vec(**ONE)
+    model.build_vocab(SENTENCES)
     first = model.wv.vectors.copy()
-    with pytest.raises(TrainingError, match="alpha=10000"):
-        model.train(explosive, start_alpha=1e4, end_alpha=1e4)
+    model.wv.vectors[0, 0] = np.nan
+    with pytest.raises(TrainingError, match=r"alpha=0\.05"):
+        model.train(SENTENCES, start_alpha=0.05, epochs=20)
     assert np.array_equal(model.wv.vectors, first)
-    model.train(explosive)
+    model.train(SENTENCES)
     assert planted.purity(model.wv) > 0.9
 
 
@@ -388,20 +413,18 @@ def test_no_warning_on_the_way(corpus):
         Word2Vec(corpus_file=corpus, **SMALL).wv.most_similar("a_1")
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.2])
-def test_a_few_words_in_wide_windows_do_not_make_the_vectors_explode(alpha):
-    """A block's pairs share their old rows: without a bound on the step, two words diverged at the usual alpha."""
-    two = [["a", "b"] * 5] * 500
-    for sentences, window in ((two, 10), (planted.clusters(), 20)):
-        model = Word2Vec(
-            sentences,
-            alpha=alpha,
-            min_alpha=alpha,
-            epochs=30,
-            window=window,
-            shrink_windows=False,
-            min_count=1,
-            workers=1,
-        )
-        assert np.abs(model.wv.vectors).max() < 5
-    assert planted.purity(model.wv) > 0.9
+@pytest.mark.parametrize(
+    ("n", "size", "options"),
+    [
+        (20, 2, {"window": 25}),
+        (20, 2, {"window": 10, "shrink_windows": False, "alpha": 0.1}),
+        (20, 5, {"window": 50}),
+        (20, 1, {"window": 8, "shrink_windows": False}),
+        (6, 8, {"window": 20, "shrink_windows": False, "alpha": 0.2}),
+    ],
+)
+def test_few_words_repeated_in_wide_windows_do_not_make_the_vectors_explode(n, size, options):
+    """Pairs that repeat in a block are taken at once: without a bound on their step, these diverged."""
+    sentences = planted.clusters(n, size, sentences=150, length=300)
+    model = Word2Vec(sentences, min_count=1, workers=1, sample=0, epochs=4, **options)
+    assert np.linalg.norm(model.wv.vectors, axis=1).max() < 12

@@ -1,8 +1,7 @@
 # Negative sampling: the output rows of a group are those of its centres (label 1 for the words around each) and of
 # noise words (label 0 for the words around any). A group shares its noise, so it draws twice as much as one
-# centre would, and each draw counts half: the expected gradient is the same, its variance smaller (measured in
-# docs/architecture.md). Noise drawn twice is one row that counts twice; noise that is a centre of the group is left
-# out, as word2vec.c leaves out the centre.
+# centre would, and each draw counts half (measured in docs/architecture.md). Noise drawn twice is one row that
+# counts twice. word2vec.c leaves out noise that is the centre; here, noise that is any centre of the group is left out.
 
 cdef inline int32_t noise_draws(int32_t negative) noexcept nogil:
     """Noise words of a group."""

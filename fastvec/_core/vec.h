@@ -1,14 +1,15 @@
 /* The block step: the one arithmetic of every model.
  *
  *     X: m rows, the input side    Y: n rows, the output side    L: n labels    W: m x n weights
- *     S = X Y^T      G = min(alpha W, 1/4) o (L - sigmoid(S))      X += G Y      Y += G^T X_old
+ *     S = X Y^T      G = min(alpha W, c) o (L - sigmoid(S))      X += G Y      Y += G^T X_old
  *
  * The rows of X differ from each other, and so do those of Y: a row that is wanted twice is one row whose weights
  * add up, so no update is lost. Rows are given by pointers and have `width` floats, a multiple of every VF_WIDTH, zero
  * beyond the vectors' own size. W, S and G lie column by column, FV_MAX_ROWS floats apart.
  *
- * The bound of 1/4 is for pairs that repeat many times in a block: one after the other they would converge, taken
- * at once they overshoot. At a learning rate of 0.025 it takes ten repeats to reach it.
+ * The bound c = min(1/4, 1/m) is for pairs that repeat many times in a block, and for high learning rates: one after
+ * the other the pairs would converge, taken at once they overshoot. At a learning rate of 0.025 and ten rows, a weight of
+ * 4 reaches it.
  *
  *   scores    tiles of VF_ROWS x VF_COLUMNS accumulators: each loaded row is used VF_COLUMNS or VF_ROWS times
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
@@ -26,9 +27,6 @@ enum {
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
-
-/* Bound on alpha times the weight of a pair. */
-#define FV_MAX_STEP 0.25f
 
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
@@ -101,11 +99,11 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
     float *g = b->g;
     const float *weight = b->weight, *label = b->label;
     const int64_t m = b->m, n = b->n;
-    const vf alpha = vf_set1(b->alpha);
+    const vf alpha = vf_set1(b->alpha), bound = vf_set1(m > 4 ? 1.0f / (float)m : 0.25f);
     int64_t i, j;
     for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS)
         for (i = 0; i < m; i += VF_WIDTH) {
-            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), vf_set1(FV_MAX_STEP));
+            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound);
             vf_store(g + i, vf_mul(scale, vf_sub(vf_set1(label[j]), vf_sigmoid(vf_load(g + i)))));
         }
 }

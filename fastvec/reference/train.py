@@ -12,8 +12,6 @@ Floats = NDArray[np.floating[Any]]
 
 GROUP = 4
 """Neighbouring centres that share a block and its noise."""
-MAX_STEP = 0.25
-"""Bound on alpha times the weight of a pair in a block."""
 MAX_ROWS = 16
 """Input rows of a block."""
 MAX_NEGATIVE = 60
@@ -231,7 +229,7 @@ class Worker:
         dtype = self.x.dtype
         label = (np.arange(len(targets)) < positive).astype(dtype)
         weight = np.array([weights[i] for i in inputs], dtype)
-        weight = np.minimum(alpha * weight, MAX_STEP).astype(dtype)
+        weight = np.minimum(alpha * weight, min(1 / 4, 1 / len(inputs))).astype(dtype)  # see vec.h
         x, y = block_step(self.x[inputs], self.y[targets], label, weight, 1.0)
         self.x[inputs], self.y[targets] = x, y
 
