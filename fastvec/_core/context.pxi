@@ -16,8 +16,7 @@ cdef inline void _push(Reader *r, int32_t word, int64_t place) noexcept nogil:
 cdef void reader_start(Reader *r, int64_t start, int64_t stop) noexcept nogil:
     """Set the reader to the centres of [start, stop), with up to `window` kept words of context before them."""
     cdef int64_t place = start
-    cdef int32_t found = 0, i
-    cdef int32_t word
+    cdef int32_t found = 0
     while place > 0 and found < r.window and r.tokens[place - 1] >= 0:
         place -= 1
         found += _kept(r, place)
@@ -51,7 +50,6 @@ cdef bint reader_fill(Reader *r) noexcept nogil:
     cdef:
         int32_t first = r.centre - r.window, i, word, n
         int64_t place
-        uint32_t threshold
     if r.tail_read:
         return False
     if first > 0:

@@ -43,11 +43,8 @@ cdef inline void choose_targets(Group *g, const Rows *rows, const int32_t *centr
     for c in range(g.size):
         g.column[c] = _add_target(g, row(rows, centres[c]), &seen, centres[c])
     g.n_positive = g.n
-    g.heaviest = 1
     for k in range(draws):
         word = noise_word(noise.table, noise.n_words, g.bits[k])
         g.count[g.n] = 0
         j = _add_target(g, row(rows, word), &seen, word)
         g.count[j] += noise_weight
-        if j >= g.n_positive:
-            g.heaviest = max(g.heaviest, g.count[j])

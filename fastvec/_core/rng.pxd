@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 cdef enum Purpose:
     KEEP = 1     # subsampling: counter = the token's place in the corpus
     SHRINK = 2   # the window's size: counter = the centre's place
-    NOISE = 3    # negatives: counter = place * negative + k
+    NOISE = 3    # negatives: counter = place of the group's first centre * draws + k
 
 cdef inline uint64_t mix(uint64_t z) noexcept nogil:
     z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9u

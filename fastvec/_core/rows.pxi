@@ -4,18 +4,23 @@ cdef inline float *row(const Rows *rows, int32_t word) noexcept nogil:
     return (rows.hot if word < rows.n_hot else rows.shared) + word * rows.stride
 
 
+cdef inline float *aligned(void *memory) noexcept nogil:
+    """The first cache line in `memory`."""
+    return <float *>((<size_t>memory + CACHE_LINE - 1) & ~<size_t>(CACHE_LINE - 1))
+
+
 cdef int rows_keep(Rows *rows, const float[::1] scale) except -1:
     """Take own copies of the first rows, one for each number of `scale`."""
     cdef size_t size = scale.shape[0] * rows.stride * sizeof(float)
     rows.memory = calloc(2 * size + CACHE_LINE, 1)
     if rows.memory == NULL:
         raise MemoryError
-    rows.hot = <float *>((<size_t>rows.memory + CACHE_LINE - 1) & ~<size_t>(CACHE_LINE - 1))
+    rows.hot = aligned(rows.memory)
     rows.base = rows.hot + size // sizeof(float)
     rows.scale = &scale[0]
     rows.n_hot = <int32_t>scale.shape[0]
     memcpy(rows.hot, rows.shared, size)
-    memcpy(rows.base, rows.shared, size)
+    memcpy(rows.base, rows.hot, size)  # not from `shared`: others may be merging
     return 0
 
 

@@ -109,7 +109,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
 }
 
-#elif defined(__ARM_NEON) || defined(_M_ARM64)
+#elif defined(__aarch64__) || defined(_M_ARM64)
 
 #include <arm_neon.h>
 typedef float32x4_t vf;

@@ -31,20 +31,14 @@ cdef extern from "vec.h" nogil:
         float alpha
         float **newest
     void fv_block_step(const fv_block *b)
-    float fv_weigh_noise(float *weight, int positive, int n, const float *count)
+    void fv_weigh_noise(float *weight, int positive, int n, const float *count)
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
-    void fv_prefetch_row(const float *row, int64_t width)
 
 cdef enum:
     RING = 4       # groups under way
     BUFFER = 1024  # kept words in the reader's buffer, beside two windows
     CACHE_LINE = 64
-
-# No output row gets more than this, in sum of alpha times weights, in one block: all its pairs are computed from the
-# same old rows, and a step that one pair after the other would take safely overshoots when it is taken at once. At the
-# usual learning rates nothing is cut (docs/architecture.md).
-cdef float STEADY = 2.0
 
 include "rows.pxi"
 include "objective.pxi"
@@ -78,7 +72,7 @@ cdef class Worker:
     window, shrink_windows, negative, seed
         As in TrainConfig.
     stop : uint8 array of 1
-        Set to another value than 0 by anyone, it ends `train` within a millisecond.
+        Set to another value than 0 by anyone, it ends `train` before the next block.
     """
 
     cdef:
@@ -99,6 +93,7 @@ cdef class Worker:
         int32_t *entry_row         # which of them each entry of the buffer has
         float label[MAX_TARGETS]
         float *weight
+        void *scratch              # holds weight, block.g, block.dx
 
     def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, const int32_t[::1] tokens,
                   const uint32_t[::1] keep, const uint32_t[:, ::1] noise, *, int window, bint shrink_windows,
@@ -130,11 +125,12 @@ cdef class Worker:
         r.ids = <int32_t *>calloc(r.capacity + self.window + 1, sizeof(int32_t))
         r.places = <int64_t *>calloc(r.capacity + self.window + 1, sizeof(int64_t))
         self.entry_row = <int32_t *>calloc(2 * self.window + GROUP, sizeof(int32_t))
-        self.weight = <float *>calloc(MAX_TARGETS * FV_MAX_ROWS, sizeof(float))
-        self.block.g = <float *>calloc(MAX_TARGETS * FV_MAX_ROWS, sizeof(float))
-        self.block.dx = <float *>calloc(FV_MAX_ROWS * stride, sizeof(float))
-        if not (r.ids and r.places and self.entry_row and self.weight and self.block.g and self.block.dx):
+        self.scratch = calloc((2 * MAX_TARGETS + stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
+        if not (r.ids and r.places and self.entry_row and self.scratch):
             raise MemoryError
+        self.weight = aligned(self.scratch)
+        self.block.g = self.weight + MAX_TARGETS * FV_MAX_ROWS
+        self.block.dx = self.block.g + MAX_TARGETS * FV_MAX_ROWS
         for g in range(RING):
             for j in range(MAX_TARGETS):
                 self.groups[g].y[j] = self.y.shared
@@ -150,9 +146,7 @@ cdef class Worker:
         free(self.reader.ids)
         free(self.reader.places)
         free(self.entry_row)
-        free(self.weight)
-        free(self.block.g)
-        free(self.block.dx)
+        free(self.scratch)
         free(self.x.memory)
         free(self.y.memory)
 
@@ -249,13 +243,13 @@ cdef class Worker:
         cdef:
             fv_block *b = &self.block
             int32_t j, start = g.low, stop
-        b.n, b.y = g.n, g.y
+        b.n, b.y, b.alpha = g.n, g.y, alpha
         for j in range(g.n):
             self.label[j] = j < g.n_positive
         while start < g.high:
             stop = self.choose_inputs(g, start)
             if b.m:
-                b.alpha = min(alpha, STEADY / (self.weigh(g, start, stop) * g.heaviest))
+                self.weigh(g, start, stop)
                 fv_block_step(b)
             start = stop
 
@@ -284,11 +278,8 @@ cdef class Worker:
         self.block.m = m
         return p
 
-    cdef inline float weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
-        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row.
-
-        Returns the number of pairs with the centres.
-        """
+    cdef inline void weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
+        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row."""
         cdef:
             int32_t c, i, p
             float *column
@@ -298,4 +289,4 @@ cdef class Worker:
             p = g.first + c
             for i in range(max(start, p - g.reach[c]), min(stop, p + g.reach[c] + 1)):
                 column[self.entry_row[i - start]] += i != p
-        return fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)
+        fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)

@@ -49,7 +49,6 @@ cdef struct Group:
     int32_t n                # output rows: the distinct centres, then the distinct negatives
     int32_t n_positive
     float *y[MAX_TARGETS]
-    float heaviest           # the greatest count, but not below 1
     float count[MAX_TARGETS]  # what each noise row counts
     float *newest[GROUP]     # input rows that enter the windows, to be fetched
     uint64_t bits[MAX_DRAWS]

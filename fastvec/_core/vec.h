@@ -1,11 +1,14 @@
 /* The block step: the one arithmetic of every model.
  *
  *     X: m rows, the input side    Y: n rows, the output side    L: n labels    W: m x n weights
- *     S = X Y^T      G = alpha W o (L - sigmoid(S))      X += G Y      Y += G^T X_old
+ *     S = X Y^T      G = min(alpha W, 1/4) o (L - sigmoid(S))      X += G Y      Y += G^T X_old
  *
  * The rows of X differ from each other, and so do those of Y: a row that is wanted twice is one row whose weights
  * add up, so no update is lost. Rows are given by pointers and have `width` floats, a multiple of every VF_WIDTH, zero
  * beyond the vectors' own size. W, S and G lie column by column, FV_MAX_ROWS floats apart.
+ *
+ * The bound of 1/4 is for pairs that repeat many times in a block: one after the other they would converge, taken
+ * at once they overshoot. At a learning rate of 0.025 it takes ten repeats to reach it.
  *
  *   scores    tiles of VF_ROWS x VF_COLUMNS accumulators: each loaded row is used VF_COLUMNS or VF_ROWS times
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
@@ -23,6 +26,9 @@ enum {
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
+
+/* Bound on alpha times the weight of a pair. */
+#define FV_MAX_STEP 0.25f
 
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
@@ -70,7 +76,8 @@ static FV_INLINE void fv_score_rows(const int columns, int rows, float *const *x
 static FV_INLINE void fv_scores(const fv_block *b) {
     int i, j, columns, tiles = (b->n + VF_COLUMNS - 1) / VF_COLUMNS;
     for (j = 0; j < b->n; j += columns) {
-        columns = (b->n - j + tiles - 1) / tiles--; /* even shares */
+        columns = (b->n - j + tiles - 1) / tiles; /* even shares */
+        tiles--;
         for (i = 0; i < b->m; i += VF_ROWS) {
             float *const *x = b->x + i, *const *y = b->y + j;
             float *s = b->g + j * FV_MAX_ROWS + i;
@@ -98,7 +105,7 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
     int64_t i, j;
     for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS)
         for (i = 0; i < m; i += VF_WIDTH) {
-            vf scale = vf_mul(alpha, vf_load(weight + i));
+            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), vf_set1(FV_MAX_STEP));
             vf_store(g + i, vf_mul(scale, vf_sub(vf_set1(label[j]), vf_sigmoid(vf_load(g + i)))));
         }
 }
@@ -181,21 +188,14 @@ static void fv_block_step(const fv_block *b) {
     fv_update(b);
 }
 
-/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. Returns
- * the number of pairs. */
-static FV_INLINE float fv_weigh_noise(float *weight, int positive, int n, const float *count) {
-    const vf zero = vf_set1(0.0f);
-    vf sum = zero;
-    float out[4];
+/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. */
+static FV_INLINE void fv_weigh_noise(float *weight, int positive, int n, const float *count) {
     int i, j;
     for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
         vf pairs = vf_load(weight + i);
         for (j = 1; j < positive; j++) pairs = vf_add(pairs, vf_load(weight + j * FV_MAX_ROWS + i));
         for (j = positive; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(count[j]), pairs));
-        sum = vf_add(sum, pairs);
     }
-    vf_sum4(sum, zero, zero, zero, out);
-    return out[0];
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */
@@ -208,11 +208,6 @@ static FV_INLINE void fv_merge_row(float *shared, float *mine, float *base, floa
         vf_store(mine + d, merged);
         vf_store(base + d, merged);
     }
-}
-
-static FV_INLINE void fv_prefetch_row(const float *row, int64_t width) {
-    int64_t d;
-    for (d = 0; d < width; d += 16) FV_PREFETCH(row + d);
 }
 
 #endif

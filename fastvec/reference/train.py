@@ -12,8 +12,8 @@ Floats = NDArray[np.floating[Any]]
 
 GROUP = 4
 """Neighbouring centres that share a block and its noise."""
-STEADY = 2.0
-"""No output row gets more than this, in sum of alpha times weights, in one block."""
+MAX_STEP = 0.25
+"""Bound on alpha times the weight of a pair in a block."""
 MAX_ROWS = 16
 """Input rows of a block."""
 MAX_NEGATIVE = 60
@@ -139,7 +139,7 @@ class Worker:
         at = 0
         while at < len(places):
             if self.stop[0]:
-                return int(places[at])
+                return max(start, int(places[at]))
             if not start <= places[at] < stop or self.tokens[places[at]] < 0:
                 at += 1
                 continue
@@ -231,12 +231,8 @@ class Worker:
         dtype = self.x.dtype
         label = (np.arange(len(targets)) < positive).astype(dtype)
         weight = np.array([weights[i] for i in inputs], dtype)
-        heaviest = max(
-            1.0,
-            float((weight / weight[:, :positive].sum(axis=1, keepdims=True))[:, positive:].max(initial=0)),
-        )
-        alpha = min(alpha, STEADY / (float(weight[:, :positive].sum()) * heaviest))
-        x, y = block_step(self.x[inputs], self.y[targets], label, weight, dtype.type(alpha))
+        weight = np.minimum(alpha * weight, MAX_STEP).astype(dtype)
+        x, y = block_step(self.x[inputs], self.y[targets], label, weight, 1.0)
         self.x[inputs], self.y[targets] = x, y
 
 
