@@ -1,12 +1,14 @@
 """Builds the extension modules: one set for every machine, and the training kernels once per CPU variant.
 
 Everything else about the package stands in pyproject.toml. All modules use Python's stable ABI (3.11), so one
-wheel serves every later Python.
+wheel serves every later Python; a free-threaded Python has no stable ABI, and is served by wheels of its own.
 """
 
 import os
 import platform
 import runpy
+import sys
+import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -15,7 +17,7 @@ from setuptools.command.build_ext import build_ext
 
 CORE = Path("fastvec") / "_core"
 VARIANTS = runpy.run_path(str(Path(__file__).parent / "fastvec" / "_variants.py"))
-STABLE_ABI = [("Py_LIMITED_API", "0x030B0000")]
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def variant_names():
@@ -29,9 +31,16 @@ def extension(name):
         [str(CORE / f"{name}.pyx")],
         include_dirs=[str(CORE)],
         depends=depends,
-        define_macros=STABLE_ABI,
-        py_limited_api=True,
+        define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
+        py_limited_api=STABLE_ABI,
     )
+
+
+def unix_flags(variant):
+    """Return the flags of a variant; on macOS one call compiles for two machines, and but one of them takes them."""
+    if sys.platform != "darwin":
+        return list(variant.unix_flags)
+    return [word for flag in variant.unix_flags for word in ("-Xarch_x86_64", flag)]
 
 
 class BuildExt(build_ext):
@@ -47,7 +56,7 @@ class BuildExt(build_ext):
         variant = variant_names().get(ext.name.rpartition(".")[2])
         ext.extra_compile_args = ["/O2"] if msvc else ["-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden"]
         if variant is not None:
-            ext.extra_compile_args += variant.msvc_flags if msvc else variant.unix_flags
+            ext.extra_compile_args += variant.msvc_flags if msvc else unix_flags(variant)
         super().build_extension(ext)
 
 
@@ -70,5 +79,5 @@ setup(
         },
     ),
     cmdclass={"build_ext": BuildExt},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
 )

@@ -9,6 +9,7 @@ choice, and fails where it cannot be had. Names of this module:
 """
 
 import importlib
+import importlib.util
 import os
 import platform
 import warnings
@@ -22,13 +23,14 @@ PER_VARIANT = frozenset({"train"})
 
 
 def _compiled() -> tuple[str, ...]:
-    """Names of the compiled variants that this machine can run, slowest first."""
+    """Names of the compiled variants that are there and that this machine can run, slowest first."""
     try:
         cpu = importlib.import_module("fastvec._core._cpu")
     except ImportError:
         return ()
     found = cpu.features()
-    return tuple(v.name for v in compiled_for(platform.machine()) if v.features <= found)
+    runnable = [v.name for v in compiled_for(platform.machine()) if v.features <= found]
+    return tuple(n for n in runnable if importlib.util.find_spec(f"fastvec._core._train_{n}") is not None)
 
 
 def available() -> tuple[str, ...]:

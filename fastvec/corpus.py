@@ -51,6 +51,8 @@ class EncodedCorpus:
         self.n_words = spool.n_ids - spool.n_sentences
         self.n_sentences = spool.n_sentences
         self.corpus_words = corpus_words
+        self._vocab = len(vocab), fingerprint(vocab.words)
+        self._known: WordTable | None = vocab.words
         header = _HEADER.pack(
             _MAGIC,
             _VERSION,
@@ -58,8 +60,7 @@ class EncodedCorpus:
             spool.n_ids,
             self.n_sentences,
             corpus_words,
-            len(vocab),
-            fingerprint(vocab.words),
+            *self._vocab,
         )
         self.path = spool.finish(header)
         self._remove = None
@@ -149,7 +150,8 @@ class EncodedCorpus:
                 raise FormatError(
                     f"{path}: {size:,} bytes, but the header speaks of {n_ids:,} ids; it was cut short"
                 )
-            if vocab is not None and (n_vocab, words) != (len(vocab), fingerprint(vocab.words)):
+            corpus._vocab, corpus._known = (n_vocab, words), None
+            if vocab is not None and not corpus._is_of(vocab):
                 raise FormatError(
                     f"{path}: made with another vocabulary, of {n_vocab:,} words; encode the text anew"
                 )
@@ -158,6 +160,27 @@ class EncodedCorpus:
         corpus.n_words, corpus.n_sentences = n_ids - n_sentences, n_sentences
         corpus._check(n_vocab)
         return corpus
+
+    def check_vocab(self, vocab: Vocab) -> None:
+        """Make sure that the ids are those of `vocab`: of its very words, or of equal ones in the same order.
+
+        Raises
+        ------
+        CorpusError
+            If they are of other words.
+        """
+        if not self._is_of(vocab):
+            raise CorpusError(
+                f"the corpus was encoded with another vocabulary, of {self._vocab[0]:,} words, and not with "
+                f"this one of {len(vocab):,}; encode the text anew"
+            )
+
+    def _is_of(self, vocab: Vocab) -> bool:
+        if vocab.words is not self._known:  # equal words of another object: a pass over them, once
+            if self._vocab != (len(vocab), fingerprint(vocab.words)):
+                return False
+            self._known = vocab.words
+        return True
 
     def _check(self, n_vocab: int) -> None:
         sentences, pending = 0, False

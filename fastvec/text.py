@@ -371,7 +371,7 @@ def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
                 UserWarning,
                 stacklevel=2,
             )
-        if not isinstance(sentence, list | tuple):
+        if type(sentence) not in (list, tuple):  # a subclass may yield more than its length says
             try:
                 sentence = list(sentence)
             except TypeError:

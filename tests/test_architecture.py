@@ -220,8 +220,9 @@ class Extension(types.SimpleNamespace):
         super().__init__(name=name, sources=sources, **options)
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "arm64", "riscv64"])
-def test_the_build_compiles_the_rows_of_the_table(monkeypatch, machine):
+@pytest.fixture
+def run_setup(monkeypatch):
+    """Run setup.py with nothing compiled; the value gives what it defines and what it handed to setuptools."""
     built = {}
     base = types.SimpleNamespace(build_ext=object)
     monkeypatch.setitem(
@@ -232,16 +233,43 @@ def test_the_build_compiles_the_rows_of_the_table(monkeypatch, machine):
         sys.modules, "Cython.Build", types.SimpleNamespace(cythonize=lambda these, **_: these)
     )
     monkeypatch.chdir(ROOT)
+    return lambda: (types.SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py"))), built)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "arm64", "riscv64"])
+def test_the_build_compiles_the_rows_of_the_table(monkeypatch, run_setup, machine):
     monkeypatch.setattr("platform.machine", lambda: machine)
-    runpy.run_path(str(ROOT / "setup.py"))
+    _, built = run_setup()
     names = {extension.name.removeprefix("fastvec._core.") for extension in built["ext_modules"]}
     trained = {name.removeprefix("_train_") for name in names if name.startswith("_train_")}
     assert trained == {v.name for v in _variants.compiled_for(machine)}
     assert names >= {f"_{module}" for module in _backend.MODULES if module not in _backend.PER_VARIANT} | {
         "_cpu"
     }
+
+
+@pytest.mark.parametrize("free_threaded", [None, 0, 1])
+def test_the_stable_abi_is_used_where_there_is_one(monkeypatch, run_setup, free_threaded):
+    monkeypatch.setattr("sysconfig.get_config_var", {"Py_GIL_DISABLED": free_threaded}.get)
+    _, built = run_setup()
+    macros = [] if free_threaded else [("Py_LIMITED_API", "0x030B0000")]
     for extension in built["ext_modules"]:
-        assert ("Py_LIMITED_API", "0x030B0000") in extension.define_macros and extension.py_limited_api
+        assert (extension.define_macros, extension.py_limited_api) == (macros, not free_threaded)
+    tag = {} if free_threaded else {"bdist_wheel": {"py_limited_api": "cp311"}}
+    assert built["options"] == tag
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_flags_are_for_the_machine_that_has_them(monkeypatch, run_setup, platform):
+    """A universal binary of macOS is compiled for arm64 in the same call."""
+    defined, _ = run_setup()
+    monkeypatch.setattr(sys, "platform", platform)
+    for variant in _variants.VARIANTS:
+        flags = defined.unix_flags(variant)
+        if platform == "darwin":
+            assert flags[::2] == ["-Xarch_x86_64"] * len(variant.unix_flags)
+            flags = flags[1::2]
+        assert flags == list(variant.unix_flags)
 
 
 def test_every_package_is_installed(settings):

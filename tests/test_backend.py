@@ -89,6 +89,24 @@ def test_only_modules_of_the_backend_can_be_had():
         _ = _backend.nonesuch
 
 
+def test_a_variant_is_used_only_where_it_was_compiled(monkeypatch):
+    """Under Rosetta, say, the machine is not the one that the package was built on."""
+    there = _backend.available()
+    find_spec = _backend.importlib.util.find_spec
+    for gone in there[1:]:
+        with monkeypatch.context() as patched:
+            missing = f"fastvec._core._train_{gone}"
+            patched.setattr(
+                _backend.importlib.util, "find_spec", lambda n, m=missing: None if n == m else find_spec(n)
+            )
+            assert _backend.available() == tuple(n for n in there if n != gone)
+    monkeypatch.delenv("FASTVEC_BACKEND", raising=False)
+    monkeypatch.setattr(_backend.importlib.util, "find_spec", lambda name: None)
+    assert _backend.available() == ("reference",)
+    with pytest.warns(RuntimeWarning, match="missing"):
+        assert _backend._choose() == "reference"
+
+
 def test_a_variant_is_used_only_where_the_cpu_has_all_it_needs(monkeypatch):
     import fastvec._core._cpu as cpu
 
@@ -98,6 +116,7 @@ def test_a_variant_is_used_only_where_the_cpu_has_all_it_needs(monkeypatch):
             return frozenset({"sse2", "avx2"})  # and no fma
 
     monkeypatch.setattr(_backend.importlib, "import_module", lambda name: OldCpu)
+    monkeypatch.setattr(_backend.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert _backend.available() == ("reference", "base")
     assert cpu.features() <= {"sse2", "avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "neon"}

@@ -267,6 +267,26 @@ def test_a_kept_file_opens_again(file, tmp_path, backend, small_blocks):
         EncodedCorpus.open(tmp_path / "ids", Vocab.from_counts({"a": 1}))
 
 
+def test_a_corpus_knows_its_vocabulary(file, tmp_path, backend, monkeypatch):
+    vocab, counted = count_and_encode(file, min_count=1, path=tmp_path / "ids", keep=True)
+    equal = Vocab.from_source(file, min_count=1)
+    others = [
+        Vocab.from_counts({"a": 1}),
+        Vocab.from_counts({word: 1 for word in vocab.words}),  # the same words in another order
+        Vocab.from_counts({f"{word}!": int(n) for word, n in zip(vocab.words, vocab.counts, strict=True)}),
+    ]
+    opened = [EncodedCorpus.open(tmp_path / "ids"), EncodedCorpus.open(tmp_path / "ids", vocab)]
+    for encoded in [counted, EncodedCorpus.from_source(file, vocab), *opened]:
+        for other in others:
+            with pytest.raises(CorpusError, match="was encoded with another vocabulary"):
+                encoded.check_vocab(other)
+        encoded.check_vocab(vocab)
+        encoded.check_vocab(equal)
+        with monkeypatch.context() as patched:  # the second time the words are not looked at
+            patched.setattr(corpus, "fingerprint", None)
+            encoded.check_vocab(equal)
+
+
 def test_keeping_needs_a_path(file):
     with pytest.raises(ValueError, match="path"):
         count_and_encode(file, min_count=1, keep=True)
@@ -354,6 +374,20 @@ def test_bad_utf8(tmp_path, backend, small_blocks):
             -1,
         ]
         assert EncodedCorpus.from_source(tmp_path / "t", vocab, errors="replace").tokens.tolist() == [0, -1]
+
+
+class Lazy(list):
+    """Yields more than its length says."""
+
+    def __iter__(self):
+        return (f"w{i}" for i in range(5000))
+
+
+def test_sentences_that_yield_more_than_their_length(backend):
+    vocab, encoded = count_and_encode([Lazy(["x"])] * 2, min_count=1)
+    assert (len(vocab), encoded.n_words, encoded.n_sentences) == (5000, 10_000, 2)
+    again = EncodedCorpus.from_source([Lazy(["x"])] * 2, vocab)
+    assert again.tokens.tolist() == encoded.tokens.tolist()
 
 
 def test_items_that_are_no_words(backend):

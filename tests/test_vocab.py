@@ -167,6 +167,28 @@ def test_too_little_room_for_ids_is_refused(backend):
         table.add([["a", "b"]], 0, np.empty(2, np.int32))
 
 
+class Lazy(list):
+    """Yields more than its length says."""
+
+    def __iter__(self):
+        return (f"w{i}" for i in range(5000))
+
+
+class LazyTuple(tuple):
+    __iter__ = Lazy.__iter__
+
+
+@pytest.mark.parametrize("kind", [Lazy, LazyTuple])
+def test_a_sentence_that_yields_more_than_its_length(backend, kind):
+    ids = np.full(10_000, -7, np.int32)
+    with pytest.raises(ValueError, match="grew"):
+        _backend.vocab.TokenTable().add([["a"], kind(["x"]), ["b"]], 0, ids)
+    assert (ids[6:] == -7).all()
+    assert _backend.vocab.TokenTable().add([kind(["x"])])[1] == 5000, "no ids, no room to run out of"
+    vocab = Vocab.from_source([["w1"], kind(["x"])], min_count=1)
+    assert (len(vocab), vocab.find("w0") >= 0, vocab.corpus_words) == (5000, True, 5001)
+
+
 def test_many_words_and_threads(file, block_bytes):
     """Tables grow and are merged by parts; short and long words, each its own count."""
     rng = np.random.default_rng(1)

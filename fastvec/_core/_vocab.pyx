@@ -100,16 +100,18 @@ cdef class TokenTable:
         """The same for ``sentences[first:]``, lists or tuples of str, which end like lines.
 
         `ids` has room for all their words and ends. Raises TypeError or UnicodeEncodeError at a word that is
-        no str or does not encode; the words before it are counted.
+        no str or does not encode, ValueError at a sentence that yields more than its length; the words before
+        are counted.
         """
         cdef:
             fv_scan scan
             fv_token token
             Py_ssize_t length, room = 0
+            list rest = sentences[first:]
             int32_t *out = NULL
             const uint8_t *word
         if ids is not None:
-            for sentence in sentences[first:]:
+            for sentence in rest:
                 room += len(sentence) + 1
             if ids.shape[0] < room:
                 raise ValueError(f"ids: {ids.shape[0]} places for {room} words and ends")
@@ -117,8 +119,10 @@ cdef class TokenTable:
                 out = &ids[0]
         memset(&scan, 0, sizeof(scan))
         scan.stop = first
-        for sentence in sentences[first:]:
+        for sentence in rest:
             for item in sentence:
+                if out != NULL and scan.n_ids + 1 >= room:  # the sentence's end needs a place too
+                    raise ValueError("a sentence grew while it was read")
                 word = <const uint8_t *>PyUnicode_AsUTF8AndSize(item, &length)
                 token = fv_make_token(word, length, word + length)
                 check(fv_take(&self.table, &token, not self.frozen, out, &scan))

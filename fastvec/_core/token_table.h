@@ -133,29 +133,31 @@ static inline int fv_table_reserve(fv_table *t, int64_t n) {
     return t->slots && size == t->mask + 1 ? FV_OK : fv_table_resize(t, size);
 }
 
-static inline int fv_grow(void **array, int64_t items, size_t item_size) {
-    void *grown = (uint64_t)items <= SIZE_MAX / item_size ? realloc(*array, (size_t)items * item_size) : NULL;
-    if (!grown) return FV_NO_MEMORY;
-    *array = grown;
-    return FV_OK;
+/* The array with room for so many items, moved perhaps; or NULL, and the array is as it was. */
+static inline void *fv_grow(void *array, int64_t items, size_t item_size) {
+    return (uint64_t)items <= SIZE_MAX / item_size ? realloc(array, (size_t)items * item_size) : NULL;
 }
 
 /* Enter a token that the table does not hold. Returns its id, or an error. */
 static inline int64_t fv_table_enter(fv_table *t, const fv_token *token) {
     int64_t used = t->n ? t->offsets[t->n] : 0, room;
     fv_slot *slot;
+    void *grown;
     if (t->n >= FV_MAX_WORDS) return FV_TOO_MANY;
     if (token->length > INT32_MAX) return FV_TOO_LONG;
     if (fv_table_reserve(t, t->n + 1)) return FV_NO_MEMORY;
     if (t->n + 1 >= t->room) {
         room = t->room ? t->room + t->room / 2 : 1024;
-        if (fv_grow((void **)&t->offsets, room, sizeof(int64_t))) return FV_NO_MEMORY;
-        if (fv_grow((void **)&t->counts, room, sizeof(int64_t))) return FV_NO_MEMORY;
+        if (!(grown = fv_grow(t->offsets, room, sizeof *t->offsets))) return FV_NO_MEMORY;
+        t->offsets = grown;
+        if (!(grown = fv_grow(t->counts, room, sizeof *t->counts))) return FV_NO_MEMORY;
+        t->counts = grown;
         t->room = room;
     }
     if (!t->text || used + (int64_t)token->length > t->text_room) {
         room = t->text_room + t->text_room / 2 + (int64_t)token->length + 4096;
-        if (fv_grow((void **)&t->text, room, 1)) return FV_NO_MEMORY;
+        if (!(grown = fv_grow(t->text, room, 1))) return FV_NO_MEMORY;
+        t->text = grown;
         t->text_room = room;
     }
     slot = fv_table_slot(t, token);

@@ -21,6 +21,8 @@ class Progress:
 
     def write(self, i: int) -> None:
         if self.ids is not None:
+            if self.n_ids >= len(self.ids):
+                raise ValueError("a sentence grew while it was read")
             self.ids[self.n_ids] = i
             self.n_ids += 1
 
@@ -79,7 +81,7 @@ class TokenTable:
         room = sum(len(sentence) + 1 for sentence in sentences[first:])
         if ids is not None and len(ids) < room:
             raise ValueError(f"ids: {len(ids)} places for {room} words and ends")
-        seen = Progress(ids, False)
+        seen = Progress(None if ids is None else ids[:room], False)
         seen.stop = first
         for sentence in sentences[first:]:
             for word in sentence:
