@@ -243,12 +243,13 @@ def train(
     Raises
     ------
     CorpusError
-        If the corpus holds no word of the vocabulary.
+        If the corpus holds no word of the vocabulary, or was encoded with another.
     TrainingError
         If the vectors overflow, or grow as they do before.
     """
     if not len(corpus.tokens):
         raise CorpusError("no token of the corpus is in the vocabulary; check the text, or lower min_count")
+    corpus.check_vocab(vocab)
     if not len(vocab) == len(input_rows) == len(output_rows):
         raise ValueError(
             f"{len(vocab)} words, {len(input_rows)} and {len(output_rows)} rows: one row a word is needed"
