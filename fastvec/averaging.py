@@ -27,8 +27,10 @@ def expected_updates(
     kept : float64 array of words
         Probability that subsampling keeps a token.
     """
-    share = counts * kept / (counts * kept).sum()
-    noise = counts.astype(np.float64) ** config.ns_exponent
+    at_least_once = np.maximum(counts, 1).astype(np.float64)
+    share = at_least_once * kept
+    share /= max(share.sum(), 1e-300)  # nothing may be kept at all
+    noise = at_least_once**config.ns_exponent
     noise /= noise.sum()
     mean_window = (config.window + 1) / 2 if config.shrink_windows else config.window
     return 2 * mean_window * share, share + config.negative * noise

@@ -144,9 +144,10 @@ def _write(file: BinaryIO, array: Array, padded_rows: int) -> int:
     step = max(1, BLOCK // max(1, row_bytes))
     checksum = 0
     for start in range(0, array.shape[0] if row_bytes else 0, step):
-        block = np.ascontiguousarray(array[start : start + step])
-        checksum = zlib.crc32(block.data, checksum)
-        file.write(block.data)
+        # A copy: threads may be training the array, and the checksum must be that of what is written.
+        block = array[start : start + step].tobytes()
+        checksum = zlib.crc32(block, checksum)
+        file.write(block)
     padding = bytes((padded_rows - array.shape[0]) * row_bytes)
     file.write(padding)
     return zlib.crc32(padding, checksum)

@@ -305,7 +305,19 @@ class Word2Vec:
         self.wv.fill_norms(force=True)
         return outcome
 
-    # ---- Files
+    # ---- Copies and files
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; the vectors are rows of the training matrices, and stay so in the copy."""
+        return {k: v for k, v in self.__dict__.items() if k != "wv" or self.vocab is None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.vocab is not None:
+            copies = [allocate_rows(len(self.vocab), self.vector_size) for _ in range(2)]
+            for copy, rows in zip(copies, (state["_input_rows"], state["_output_rows"]), strict=True):
+                copy[:] = rows
+            self._set_rows(copies[0], copies[1], self.vocab)
 
     def _metadata(self) -> dict[str, str]:
         config = dataclasses.asdict(self.config)
@@ -337,8 +349,8 @@ class Word2Vec:
         )
 
     @classmethod
-    def load(cls, fname: PathOrName) -> "Word2Vec":
-        """Read a model that `save` has written.
+    def load(cls, fname: PathOrName, *, workers: int | None = None) -> "Word2Vec":
+        """Read a model that `save` has written; `workers` is for training on (None: all cores).
 
         Raises
         ------
@@ -351,7 +363,7 @@ class Word2Vec:
                 f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
             )
         try:
-            config = TrainConfig(**json.loads(held.metadata["parameters"]))
+            config = TrainConfig(**{**json.loads(held.metadata["parameters"]), "workers": workers})
             totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
             trained_epochs = int(held.metadata.get("trained_epochs", "0").partition(",")[0])
             if not 0 <= trained_epochs < 1 << 62:
@@ -381,6 +393,8 @@ def _source(sentences: Any, corpus_file: PathOrName | None) -> Any:
             "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
         )
     if corpus_file is not None:
+        if corpus_file == "":
+            raise ValueError("corpus_file is empty; give the path of a text file")
         if not isinstance(corpus_file, str | os.PathLike):
             raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
         return Path(corpus_file)

@@ -1,8 +1,10 @@
 """Word2Vec: the same model from every kind of source, its files, its odd inputs."""
 
 import bz2
+import copy
 import gzip
 import json
+import pickle
 import signal
 import sys
 import warnings
@@ -249,6 +251,34 @@ def test_training_in_steps_is_training_at_once(tmp_path):
     assert steps.trained_epochs == 2
     steps.train(SENTENCES, epochs=1)
     assert np.array_equal(whole.wv.vectors, steps.wv.vectors)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_trains_on_its_own(duplicate):
+    model = Word2Vec(SENTENCES, **ONE)
+    other = duplicate(model)
+    before = model.wv.vectors.copy()
+    assert np.array_equal(other.wv.vectors, before) and np.array_equal(other.syn1neg, model.syn1neg)
+    other.train(SENTENCES)
+    assert np.array_equal(model.wv.vectors, before) and not np.array_equal(other.wv.vectors, before)
+    assert len(duplicate(Word2Vec(**ONE)).wv) == 0
+
+
+def test_a_model_is_saved_whole_while_it_is_trained(tmp_path):
+    """The file's checksums are those of what was written, whatever the threads do meanwhile."""
+    model = Word2Vec(**{**ONE, "vector_size": 64, "workers": 2, "epochs": 200})
+    model.build_vocab(SENTENCES)
+    model.train(SENTENCES, progress=lambda p: model.save(tmp_path / f"{p.words}.fvec"))
+    files = list(tmp_path.iterdir())
+    assert files and all(len(Word2Vec.load(file).wv) == 20 for file in files)
+
+
+@pytest.mark.parametrize("options", [{"sample": 1e-25}, {"ns_exponent": -5}])
+def test_two_workers_bear_odd_distributions(options):
+    model = Word2Vec(**{**SMALL, **options}, workers=2)
+    model.build_vocab_from_freq({"a": 0, **dict.fromkeys("bcdefgh", 4)}, min_count=0)
+    model.train([list("abcdefgh") * 4] * 2000)
+    assert np.isfinite(model.wv.vectors).all()
 
 
 def test_parameters_are_attributes_as_in_gensim():
