@@ -54,7 +54,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         _sync_directory(target.parent)
     except OSError as error:
         if error.errno is not None and (error.filename is None or ".fastvec-" in str(error.filename)):
-            error.filename, error.filename2 = os.fspath(path), None
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
 

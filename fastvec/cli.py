@@ -193,14 +193,18 @@ def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
 
 
 def load(path: Path) -> "KeyedVectors":
-    """Open `path`; a .fvec file, or vectors in word2vec's formats where a suffix is .bin, .txt or .vec."""
+    """Open `path`, a .fvec file or vectors in word2vec's formats; its content tells which."""
+    from fastvec import formats
     from fastvec.keyedvectors import KeyedVectors
 
     if not path.exists():
         raise OSError(f"{path}: no such file")
-    if not {".bin", ".txt", ".vec"}.isdisjoint(path.suffixes):
-        return KeyedVectors.load_word2vec_format(path, binary=".bin" in path.suffixes)
-    return KeyedVectors.load(path)
+    kind = formats.sniff(path)
+    if kind is None:
+        raise ValueError(f"{path}: neither a .fvec file nor vectors in word2vec's text or binary format")
+    if kind == "fvec":
+        return KeyedVectors.load(path)
+    return KeyedVectors.load_word2vec_format(path, binary=kind == "binary")
 
 
 def print_neighbours(found: Sequence[tuple[str, float]]) -> None:

@@ -282,12 +282,29 @@ def test_info(fastvec, vectors):
 
 
 @pytest.mark.parametrize(
-    "name, binary", [("v.txt", False), ("v.vec", False), ("v.bin", True), ("v.txt.gz", False)]
-)
+    "name, binary",
+    [
+        ("v.txt", False), ("v.vec", False), ("v.bin", True), ("v.txt.gz", False), ("x.bin", False), ("x.txt", True),
+        ("x.bin.gz", True), ("none", False), ("nothing", True), ("x.fvec", False),
+    ],
+)  # fmt: skip
 def test_vectors_in_word2vec_formats(fastvec, vectors, tmp_path, name, binary):
     KeyedVectors.load(vectors).save_word2vec_format(tmp_path / name, binary=binary)
     code, out, _ = fastvec("similar", tmp_path / name, "a_1", "-k", 1)
     assert code == 0 and out == fastvec("similar", vectors, "a_1", "-k", 1)[1]
+
+
+@pytest.mark.parametrize("name", ["py.txt.fvec", "words.bin", "words.txt", "words"])
+def test_vectors_under_any_name(fastvec, vectors, tmp_path, name):
+    (tmp_path / name).write_bytes(Path(vectors).read_bytes())
+    assert fastvec("similar", tmp_path / name, "a_1", "-k", 1)[0] == 0
+
+
+@pytest.mark.parametrize("raw", [b"", b"a text of words\n", b"100 100\n{"[:8], b"\x1f\x8b\x08", bytes(100)])
+def test_files_that_hold_no_vectors(fastvec, tmp_path, raw):
+    (tmp_path / "a.bin").write_bytes(raw)
+    answer = fastvec("info", tmp_path / "a.bin")
+    assert one_line(*answer) and "a.bin: " in answer[2]
 
 
 # ---- Help

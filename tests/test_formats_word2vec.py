@@ -229,8 +229,8 @@ def test_any_damage(tmp_path_factory, data, kind, no_header):
         (b"4 3", "line 1"),
         (b"-4 3\n", "line 1"),
         (b"4 0\n", "0 dimensions"),
-        (b"999999999999 300\na 1", "do not fit"),
-        (b"1 999999999999999999\na 1", "do not fit"),
+        (b"999999999999 300\na \1", "do not fit"),
+        (b"1 999999999999999999\na \1", "do not fit"),
         (b"9" * 5000 + b" 3\n", "line 1"),
         ("٤ ٣\n".encode(), "line 1"),
         (b"1_0 3\n", "line 1"),
@@ -302,3 +302,24 @@ def test_registry():
     assert formats.get("word2vec") is word2vec
     with pytest.raises(ValueError, match="choose one of word2vec"):
         formats.get("word3vec")
+
+
+@pytest.mark.parametrize("raw", [TEXT, b"2 2\na 1 0\nb 0 1\n", b"1 1\na nan\n", b"1 2\na -1e-05 +inf\n"])
+def test_text_read_as_binary(path, raw):
+    path.write_bytes(raw)
+    assert formats.sniff(path) == "text"
+    for limit in (None, 1):
+        with pytest.raises(FormatError, match="this is the text format; leave out binary=True"):
+            word2vec.read(path, binary=True, limit=limit)
+
+
+@pytest.mark.parametrize(
+    "raw, kind",
+    [
+        (BINARY, "binary"), (C_BINARY, "binary"), (b"", None), (b"100 100\n{ 1 2", "text"),
+        (b"\x40\0\0\0\0\0\0\0{}", "fvec"), (b"a 1 2\n", None), (b"1 2", None), (b"0 3\n", "binary"),
+    ],
+)  # fmt: skip
+def test_sniff(path, raw, kind):
+    path.write_bytes(raw)
+    assert formats.sniff(path) == kind

@@ -213,3 +213,10 @@ def test_constructor():
     assert KeyedVectors(3, count=2, dtype=np.float64).vectors.shape == (2, 3)
     with pytest.raises(ValueError, match="one row a word"):
         KeyedVectors._from_parts(WordTable.from_words("ab"), np.zeros((3, 2), np.float32))
+
+
+def test_saving_where_there_is_no_directory(tmp_path):
+    path = tmp_path / "nowhere" / "x"
+    with pytest.raises(FileNotFoundError) as caught:
+        KeyedVectors(2).save(path)
+    assert str(caught.value).endswith(f"No such file or directory: {str(path)!r}")

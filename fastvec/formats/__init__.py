@@ -62,6 +62,31 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
             raise FormatError(f"{os.fspath(path)}: the compressed data is damaged: {error}") from error
 
 
+def sniff(path: StrPath) -> str | None:
+    """Tell by its content what a file of vectors is: "fvec", "text" or "binary" (word2vec's); None: none of these."""
+    with Path(path).open("rb") as file:
+        head = file.read(9)
+    if head[8:] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        return "fvec"
+    with open_input(path) as stream:
+        line = stream.readline(100)
+        fields = line.split()
+        if len(fields) != 2 or not all(map(bytes.isdigit, fields)) or not line.endswith(b"\n"):
+            return None
+        return "text" if is_text_record(peek(stream)) else "binary"
+
+
+def is_text_record(data: bytes) -> bool:
+    """Tell whether `data`, what follows the header of a word2vec file, begins with a word and numbers as text."""
+    _, space, numbers = data.partition(b"\n")[0].rstrip().partition(b" ")
+    return bool(space and numbers) and not numbers.lower().strip(b"0123456789 \t+-.e").strip(b"naif")
+
+
+def peek(file: BinaryIO) -> bytes:
+    """Return some of the bytes that come next in `file`, from `open_input`, and leave them there."""
+    return cast(io.BufferedReader, file).peek(1 << 12)
+
+
 def _decompressed(file: io.BufferedReader) -> BinaryIO:
     head = file.peek(6)
     if head.startswith(b"\x1f\x8b"):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastvec.errors import FormatError
-from fastvec.formats import bytes_left, open_input, open_output
+from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
 from fastvec.words import WordTable
 
 StrPath = str | os.PathLike[str]
@@ -156,6 +156,8 @@ def _read_binary(
     count, width = shape
     wanted = count if not limit else min(count, limit)
     row_bytes = 4 * width
+    if is_text_record(peek(file)):
+        _fail(path, "line 2", "this is the text format; leave out binary=True")
     _expect_room(file, path, count, width, row_bytes + 1)
     words: list[bytes] = []
     rows = _Rows(width, dtype)
