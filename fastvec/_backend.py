@@ -64,8 +64,9 @@ def _choose() -> str:
         return forced
     if not _compiled():
         warnings.warn(
-            "fastvec's compiled kernels are missing; the reference twin takes over, some thousand times slower. "
-            "Reinstall with a C compiler at hand: python -m pip install --force-reinstall fastvec",
+            f"fastvec's compiled kernels are missing in {os.path.dirname(__file__)}; the reference twin takes over, about "
+            "a hundred times slower. If this is a source tree, leave it to use the installed package, or build it in "
+            "place: python -m pip install -e .",
             RuntimeWarning,
             stacklevel=2,
         )
