@@ -13,6 +13,7 @@ import importlib.util
 import os
 import platform
 import warnings
+from pathlib import Path
 from types import ModuleType
 
 from fastvec._variants import compiled_for
@@ -64,9 +65,9 @@ def _choose() -> str:
         return forced
     if not _compiled():
         warnings.warn(
-            f"fastvec's compiled kernels are missing in {os.path.dirname(__file__)}; the reference twin takes over, about "
-            "a hundred times slower. If this is a source tree, leave it to use the installed package, or build it in "
-            "place: python -m pip install -e .",
+            f"fastvec's compiled kernels are missing in {Path(__file__).parent}; the reference twin takes over, "
+            "about a hundred times slower. If this is a source tree, leave it to use the installed package, or build "
+            "it in place: python -m pip install -e .",
             RuntimeWarning,
             stacklevel=2,
         )
