@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec import config, text
+from fastvec import _compressed, config, text
 from fastvec.errors import CorpusError
 from fastvec.text import (
     LineSentence,
@@ -97,6 +97,34 @@ def test_compressed_files_are_told_by_their_content(file, kind, block_bytes):
 def test_several_streams_in_one_file(file, kind):
     file.write_bytes(COMPRESS[kind](b"a b\n") + COMPRESS[kind](b"") + COMPRESS[kind](b"c"))
     assert b"".join(read(file)) == b"a b\nc"
+
+
+@pytest.mark.parametrize("kind", ["bz2", "xz"])
+def test_damage_in_a_later_stream_is_no_end_of_the_corpus(file, kind):
+    streams = [COMPRESS[kind](b"%s b c d\n" % word * 20) for word in (b"one", b"two", b"three")]
+    whole = b"".join(streams)
+    file.write_bytes(whole)
+    assert b"".join(read(file)).split()[::80] == [b"one", b"two", b"three"]
+    for at in range(len(streams[1])):
+        damaged = bytearray(whole)
+        damaged[len(streams[0]) + at] ^= 0xFF
+        file.write_bytes(damaged)
+        with pytest.raises(CorpusError, match=r"corpus\.txt.*damaged"):
+            read(file)
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("garbage", [b"B", b"garbage that is no stream", b"\xff" * 100_000])
+def test_garbage_after_the_last_stream_is_an_error(file, kind, garbage):
+    file.write_bytes(COMPRESS[kind](b"a b\n") + COMPRESS[kind](b"c") + garbage)
+    with pytest.raises(CorpusError, match=r"corpus\.txt.*damaged"):
+        read(file)
+
+
+@pytest.mark.parametrize("padding", [4, 12, 1 << 16, 200_000])
+def test_xz_streams_may_be_padded(file, padding):
+    file.write_bytes((lzma.compress(b"a b\n") + bytes(padding)) * 3)
+    assert b"".join(read(file)) == b"a b\n" * 3
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
@@ -268,6 +296,6 @@ def test_zstandard_reader_bounds_what_it_takes():
             return super().read(n)
 
     file = Counting(COMPRESS["zst"](b"a " * 1_000_000))
-    reader = text._Zstandard(file)
+    reader = _compressed.Zstandard(file)
     assert io.BufferedReader(reader).read() == b"a " * 1_000_000
     assert file.largest <= 4096
