@@ -61,11 +61,15 @@ def text_files(source: Source) -> list[Path] | None:
     ------
     CorpusError
         If a directory holds no file.
+    ValueError
+        If the path is empty, which `Path` would take for the current directory.
     """
     if isinstance(source, LineSentence):
         return source.files if source.limit is None and source.max_sentence_length is None else None
     if not isinstance(source, str | os.PathLike):
         return None
+    if not os.fspath(source):
+        raise ValueError(f"the path of the corpus is empty: {source!r}; give a file or a directory")
     path = Path(source)
     if not path.is_dir():
         return [path]
@@ -193,7 +197,11 @@ def stitched(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def in_order(work: Callable[[_A], _B], items: Iterable[_A], workers: int) -> Iterator[_B]:
-    """Yield ``work(item)`` for each item, in order, computed by threads a few items ahead."""
+    """Yield ``work(item)`` for each item, in order, computed by threads a few items ahead.
+
+    More threads than four a core would only hold more items in memory.
+    """
+    workers = min(workers, 4 * available_cores())
     window: deque[Future[_B]] = deque()
     with ThreadPoolExecutor(workers, "fastvec-read") as pool:
         try:
@@ -313,10 +321,11 @@ def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
             )
         if type(sentence) not in (list, tuple):  # a subclass may yield more than its length says
             try:
-                sentence = list(sentence)
+                given = iter(sentence)
             except TypeError:
                 kind = type(sentence).__name__
                 raise CorpusError(f"sentence {done + len(batch)} is no list of words but {kind}") from None
+            sentence = list(given)  # its own errors, a TypeError too, come through
         batch.append(sentence)
         words += len(sentence) + 1
         if words >= BATCH_WORDS:

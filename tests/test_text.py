@@ -185,6 +185,14 @@ def test_directory_in_order_of_names(tmp_path):
         text_files(tmp_path / "sub")
 
 
+@pytest.mark.parametrize("read_it", [text_files, lambda path: list(LineSentence(path))])
+def test_an_empty_path_is_not_the_current_directory(read_it, file, monkeypatch):
+    file.write_bytes(b"a b\n")
+    monkeypatch.chdir(file.parent)
+    with pytest.raises(ValueError, match="empty: ''"):
+        read_it("")
+
+
 def test_what_is_read_as_files(file):
     assert text_files(LineSentence(file)) == [file]
     assert text_files(PathLineSentences(file)) == [file]
@@ -244,6 +252,21 @@ def test_in_order_keeps_the_order_and_looks_ahead():
     assert next(results) == 0
     assert len(ahead) <= 6
     assert list(results) == [i * i for i in range(1, 50)]
+
+
+def test_in_order_bounds_threads_and_items_by_the_cores(monkeypatch):
+    monkeypatch.setattr(text, "available_cores", lambda: 1)
+    taken, threads = [], set()
+
+    def work(i):
+        threads.add(threading.get_ident())
+        return i
+
+    results = in_order(work, (taken.append(i) or i for i in range(500)), 10_000)
+    assert next(results) == 0
+    assert len(taken) <= 6
+    assert list(results) == list(range(1, 500))
+    assert len(threads) <= 4
 
 
 def test_in_order_passes_errors_on_and_stops():
