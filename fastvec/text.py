@@ -7,7 +7,6 @@ A token is what stands between ASCII whitespace (``bytes.split()``), a sentence 
 path. Other white space of Unicode, a no-break space say, belongs to its word.
 """
 
-import io
 import os
 import threading
 import time
@@ -17,12 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec._compressed import decompressed
 from fastvec.config import available_cores
 from fastvec.errors import CorpusError
 
@@ -61,11 +61,15 @@ def text_files(source: Source) -> list[Path] | None:
     ------
     CorpusError
         If a directory holds no file.
+    ValueError
+        If the path is empty, which `Path` would take for the current directory.
     """
     if isinstance(source, LineSentence):
         return source.files if source.limit is None and source.max_sentence_length is None else None
     if not isinstance(source, str | os.PathLike):
         return None
+    if not os.fspath(source):
+        raise ValueError(f"the path of the corpus is empty: {source!r}; give a file or a directory")
     path = Path(source)
     if not path.is_dir():
         return [path]
@@ -77,71 +81,11 @@ def text_files(source: Source) -> list[Path] | None:
     return files
 
 
-class _Zstandard(io.RawIOBase):
-    """Reads frame after frame of a .zst file through the `zstandard` package, and tells a truncated one."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        import zstandard
-
-        self._file = file
-        self._new = zstandard.ZstdDecompressor().decompressobj
-        self._frame: Any = None
-        self._output = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        while not self._output:
-            data = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
-            data = data or self._file.read(4096)  # a few KB, because each may grow ten-thousandfold
-            if not data:
-                if self._frame is not None and not self._frame.eof:
-                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
-                return 0
-            if self._frame is None or self._frame.eof:
-                self._frame = self._new()
-            self._output = self._frame.decompress(data)
-        n = min(len(buffer), len(self._output))
-        buffer[:n], self._output = self._output[:n], self._output[n:]
-        return n
-
-
-def _decompressed(file: io.BufferedReader, path: Path) -> Any:
-    """Return what reads the text in `file`, compressed or not: its first bytes tell."""
-    head = file.peek(10)[:10]
-    if head.startswith(b"\x1f\x8b"):
-        import gzip
-
-        return gzip.GzipFile(fileobj=file)
-    if head[:3] == b"BZh" and head[4:] == b"1AY&SY":
-        import bz2
-
-        return bz2.BZ2File(file)
-    if head.startswith(b"\xfd7zXZ\x00"):
-        import lzma
-
-        return lzma.LZMAFile(file)
-    if not head.startswith(b"\x28\xb5\x2f\xfd"):
-        return file
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
-
-        return zstd.ZstdFile(file)
-    except ImportError:
-        pass
-    try:
-        return _Zstandard(file)
-    except ImportError:
-        install = "python -m pip install 'fastvec[zstd]'"
-        raise CorpusError(f"{path}: reading .zst files needs a package: {install}") from None
-
-
 @contextmanager
 def _reading(path: Path) -> Iterator[tuple[Callable[[memoryview], int], Callable[[], int]]]:
     """Give two functions: one reads decompressed text of `path` into a buffer, one tells the position."""
     with path.open("rb") as file:
-        text = _decompressed(file, path)
+        text = decompressed(file, path)
 
         def read_into(buffer: memoryview) -> int:
             try:
@@ -253,7 +197,11 @@ def stitched(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def in_order(work: Callable[[_A], _B], items: Iterable[_A], workers: int) -> Iterator[_B]:
-    """Yield ``work(item)`` for each item, in order, computed by threads a few items ahead."""
+    """Yield ``work(item)`` for each item, in order, computed by threads a few items ahead.
+
+    More threads than four a core would only hold more items in memory.
+    """
+    workers = min(workers, 4 * available_cores())
     window: deque[Future[_B]] = deque()
     with ThreadPoolExecutor(workers, "fastvec-read") as pool:
         try:
@@ -373,10 +321,11 @@ def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
             )
         if type(sentence) not in (list, tuple):  # a subclass may yield more than its length says
             try:
-                sentence = list(sentence)
+                given = iter(sentence)
             except TypeError:
                 kind = type(sentence).__name__
                 raise CorpusError(f"sentence {done + len(batch)} is no list of words but {kind}") from None
+            sentence = list(given)  # its own errors, a TypeError too, come through
         batch.append(sentence)
         words += len(sentence) + 1
         if words >= BATCH_WORDS:

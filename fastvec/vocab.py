@@ -156,7 +156,10 @@ class Vocab:
         if not (sample >= 0 and math.isfinite(sample)):
             raise ValueError(f"sample={sample!r}: give 0 (keep all), a share below 1, or a count")
         total = float(self.counts.sum())
-        at = total if sample == 0 else sample * total if sample < 1 else int(sample * (3 + math.sqrt(5)) / 2)
+        if sample >= 1:
+            at = float(int(min(sample * (3 + math.sqrt(5)) / 2, 2.0**63)))  # no count is above that
+        else:
+            at = sample * total if sample else total
         count = np.maximum(self.counts, 1).astype(np.float64)
         kept = (np.sqrt(count / at) + 1) * (at / count) if at else np.zeros(len(count))
         rounded = np.minimum(kept * 2.0**32, 2.0**32 - 2).astype(np.uint32)
@@ -190,6 +193,9 @@ class Choice:
     trim_rule: TrimRule | None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "min_count", _integer("min_count", self.min_count))
+        if self.max_final_vocab is not None:
+            object.__setattr__(self, "max_final_vocab", _integer("max_final_vocab", self.max_final_vocab))
         if self.min_count < 0:
             raise ValueError(f"min_count={self.min_count!r}: give a number from 0 on")
         if self.max_final_vocab is not None and self.max_final_vocab < 1:
@@ -228,7 +234,7 @@ class Tally:
     def __init__(
         self, max_vocab_size: int | None = None, trim_rule: TrimRule | None = None, with_ids: bool = False
     ) -> None:
-        if max_vocab_size is not None and max_vocab_size < 1:
+        if max_vocab_size is not None and (max_vocab_size := _integer("max_vocab_size", max_vocab_size)) < 1:
             raise ValueError(f"max_vocab_size={max_vocab_size!r}: give a number of words from 1 on, or None")
         self.in_order = max_vocab_size is not None
         self._limit = max_vocab_size or 0
@@ -353,6 +359,12 @@ def describe(source: object) -> str:
     from os import PathLike
 
     return str(source) if isinstance(source, str | PathLike) else "the sentences"
+
+
+def _integer(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}={value!r}: give an integer")
+    return int(value)
 
 
 def _all_words(table: Any) -> Iterator[str]:

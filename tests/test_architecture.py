@@ -38,7 +38,7 @@ LAYERS = [
     ["corpus"],
     ["vocab"],
     ["text"],
-    ["words"],
+    ["words", "_compressed"],
     ["_backend"],
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}

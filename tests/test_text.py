@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec import config, text
+from fastvec import _compressed, config, text
 from fastvec.errors import CorpusError
 from fastvec.text import (
     LineSentence,
@@ -99,6 +99,34 @@ def test_several_streams_in_one_file(file, kind):
     assert b"".join(read(file)) == b"a b\nc"
 
 
+@pytest.mark.parametrize("kind", ["bz2", "xz"])
+def test_damage_in_a_later_stream_is_no_end_of_the_corpus(file, kind):
+    streams = [COMPRESS[kind](b"%s b c d\n" % word * 20) for word in (b"one", b"two", b"three")]
+    whole = b"".join(streams)
+    file.write_bytes(whole)
+    assert b"".join(read(file)).split()[::80] == [b"one", b"two", b"three"]
+    for at in range(len(streams[1])):
+        damaged = bytearray(whole)
+        damaged[len(streams[0]) + at] ^= 0xFF
+        file.write_bytes(damaged)
+        with pytest.raises(CorpusError, match=r"corpus\.txt.*damaged"):
+            read(file)
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("garbage", [b"B", b"garbage that is no stream", b"\xff" * 100_000])
+def test_garbage_after_the_last_stream_is_an_error(file, kind, garbage):
+    file.write_bytes(COMPRESS[kind](b"a b\n") + COMPRESS[kind](b"c") + garbage)
+    with pytest.raises(CorpusError, match=r"corpus\.txt.*damaged"):
+        read(file)
+
+
+@pytest.mark.parametrize("padding", [4, 12, 1 << 16, 200_000])
+def test_xz_streams_may_be_padded(file, padding):
+    file.write_bytes((lzma.compress(b"a b\n") + bytes(padding)) * 3)
+    assert b"".join(read(file)) == b"a b\n" * 3
+
+
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_truncated_compressed_file_names_itself(file, kind):
     whole = COMPRESS[kind](b"".join(b"word%d " % (i * i) for i in range(2000)))
@@ -155,6 +183,14 @@ def test_directory_in_order_of_names(tmp_path):
     assert [p.name for p in text_files(str(tmp_path))] == ["a.txt", "b.txt", "c"]
     with pytest.raises(CorpusError, match=r"sub.*no file"):
         text_files(tmp_path / "sub")
+
+
+@pytest.mark.parametrize("read_it", [text_files, lambda path: list(LineSentence(path))])
+def test_an_empty_path_is_not_the_current_directory(read_it, file, monkeypatch):
+    file.write_bytes(b"a b\n")
+    monkeypatch.chdir(file.parent)
+    with pytest.raises(ValueError, match="empty: ''"):
+        read_it("")
 
 
 def test_what_is_read_as_files(file):
@@ -218,6 +254,21 @@ def test_in_order_keeps_the_order_and_looks_ahead():
     assert list(results) == [i * i for i in range(1, 50)]
 
 
+def test_in_order_bounds_threads_and_items_by_the_cores(monkeypatch):
+    monkeypatch.setattr(text, "available_cores", lambda: 1)
+    taken, threads = [], set()
+
+    def work(i):
+        threads.add(threading.get_ident())
+        return i
+
+    results = in_order(work, (taken.append(i) or i for i in range(500)), 10_000)
+    assert next(results) == 0
+    assert len(taken) <= 6
+    assert list(results) == list(range(1, 500))
+    assert len(threads) <= 4
+
+
 def test_in_order_passes_errors_on_and_stops():
     done = []
 
@@ -268,6 +319,6 @@ def test_zstandard_reader_bounds_what_it_takes():
             return super().read(n)
 
     file = Counting(COMPRESS["zst"](b"a " * 1_000_000))
-    reader = text._Zstandard(file)
+    reader = _compressed.Zstandard(file)
     assert io.BufferedReader(reader).read() == b"a " * 1_000_000
     assert file.largest <= 4096

@@ -1,6 +1,7 @@
 """Counting words, choosing them, and the tables made of their counts."""
 
 import gzip
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -341,6 +342,30 @@ def test_an_error_of_the_iterable_comes_through():
         Vocab.from_source(sentences())
 
 
+@pytest.mark.parametrize("error", [TypeError, ValueError, UnicodeEncodeError])
+def test_an_error_inside_a_sentence_comes_through(error):
+    problem = error("utf-8", "a", 0, 1, "mine") if error is UnicodeEncodeError else error("mine")
+
+    def words():
+        yield "a"
+        raise problem
+
+    with pytest.raises(error) as caught:
+        Vocab.from_source([["a"], words()])
+    assert caught.value is problem
+
+
+@pytest.mark.parametrize("name", ["min_count", "max_final_vocab", "max_vocab_size"])
+def test_numbers_of_words_are_integers(name):
+    for bad in (True, "2", 2.0, np.float64(2), np.True_):
+        with pytest.raises(TypeError, match=re.escape(f"{name}={bad!r}")):
+            Vocab.from_source([["a"]], **{"min_count": 1, name: bad})
+    sentences = [[f"w{i}" for i in range(300)], ["w0", "w0", "w1"], ["w0"]]
+    want = listed(Vocab.from_source(sentences, **{"min_count": 1, name: 2}))
+    for good in (np.int64(2), np.uint8(2)):
+        assert listed(Vocab.from_source(sentences, **{"min_count": 1, name: good})) == want
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"min_count": -1}, {"max_final_vocab": 0}, {"max_vocab_size": 0}, {"workers": 0}, {"errors": "maybe"}],
@@ -468,6 +493,8 @@ def test_keep_thresholds():
     assert (vocab.keep_thresholds(10_000) == 0xFFFFFFFF).tolist() == [False, True, True]  # above 68,541
     assert (vocab.keep_thresholds(100) == 0xFFFFFFFF).tolist() == [False, False, False]  # above 683
     assert vocab.keep_thresholds(100)[0] == int((np.sqrt(90_000 / 261) + 1) * 261 / 90_000 * 2**32)
+    for great in (2.0**63, 1e300, 1e308):
+        assert vocab.keep_thresholds(great).tolist() == [0xFFFFFFFF] * 3
     for bad in (-1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="sample"):
             vocab.keep_thresholds(bad)
