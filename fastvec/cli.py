@@ -7,10 +7,14 @@ learned first).
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
+import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +27,7 @@ from fastvec.config import TrainConfig
 
 if TYPE_CHECKING:
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.progress import Bars
     from fastvec.word2vec import Word2Vec
 
 INTERRUPTED = 130
@@ -35,7 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack letters that words have
         sys.stdout.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt_once)
     sys.exit(run(arguments))
+
+
+def interrupt_once(*_: object) -> None:
+    """Interrupt at the first Ctrl-C; those that follow must not disturb the saving of what was learned."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for a while."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +89,19 @@ def one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    return " ".join(text.split("\n")) or type(error).__name__
+    return as_options(" ".join(text.split("\n"))) or type(error).__name__
+
+
+def as_options(text: str) -> str:
+    """Write keyword arguments of Python's, as min_count=5, like options of the command line."""
+    names = "|".join(
+        ["errors", "min_count", "max_final_vocab", *(f.name for f in dataclasses.fields(TrainConfig))]
+    )
+    return re.sub(
+        rf"(?<![\w/.-])({names})=(?:'(\w+)'|(?=\S))",
+        lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}",
+        text,
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,24 +118,21 @@ def cli() -> None:
 
 def training_options(command: _F) -> _F:
     """Give a command the options of training."""
+    shown = functools.partial(click.option, show_default=True)
     options = [
-        click.option("-d", "--vector-size", default=_DEFAULT.vector_size, help="Dimensions of a vector."),
-        click.option("-w", "--window", default=_DEFAULT.window, help="Greatest distance of a context word."),
-        click.option("-n", "--negative", default=_DEFAULT.negative, help="Noise words a centre."),
-        click.option("-e", "--epochs", default=_DEFAULT.epochs, help="Passes over the text."),
+        shown("-d", "--vector-size", default=_DEFAULT.vector_size, help="Dimensions of a vector."),
+        shown("-w", "--window", default=_DEFAULT.window, help="Greatest distance of a context word."),
+        shown("-n", "--negative", default=_DEFAULT.negative, help="Noise words a centre."),
+        shown("-e", "--epochs", default=_DEFAULT.epochs, help="Passes over the text."),
         click.option("-t", "--workers", type=int, help="Threads.  [default: all cores]"),
-        click.option("--min-count", default=5, type=POSITIVE, help="Leave out words that occur less often."),
+        shown("--min-count", default=5, type=POSITIVE, help="Leave out words that occur less often."),
         click.option("--max-final-vocab", type=POSITIVE, help="Keep at most so many words."),
-        click.option(
-            "--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."
-        ),
-        click.option(
-            "--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."
-        ),
-        click.option("--alpha", default=_DEFAULT.alpha, help="Learning rate at the start."),
-        click.option("--min-alpha", default=_DEFAULT.min_alpha, help="Learning rate at the end."),
-        click.option("--seed", default=_DEFAULT.seed, help="Of the random numbers."),
-        click.option(
+        shown("--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."),
+        shown("--ns-exponent", default=_DEFAULT.ns_exponent, help="Exponent of the noise distribution."),
+        shown("--alpha", default=_DEFAULT.alpha, help="Learning rate at the start."),
+        shown("--min-alpha", default=_DEFAULT.min_alpha, help="Learning rate at the end."),
+        shown("--seed", default=_DEFAULT.seed, help="Of the random numbers."),
+        shown(
             "--errors",
             type=click.Choice(["strict", "replace", "ignore"]),
             default="strict",
@@ -110,15 +145,21 @@ def training_options(command: _F) -> _F:
     return command
 
 
-def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) -> tuple["Word2Vec", int]:
-    """Train, save to `output`; return the model and the exit code."""
+def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) -> tuple["Word2Vec", Path]:
+    """Train and save; return the model and where it is: at `output`, or beside an older one if interrupted."""
+    from fastvec.progress import Bars
     from fastvec.word2vec import Word2Vec
 
     check_output(output)
-    with plain_warnings():
-        model = Word2Vec(**options, progress=not quiet)
-    (model.wv if vectors_only else model).save(output)
-    return model, INTERRUPTED if model.interrupted else 0
+    before = output.is_file()
+    bars: Any = None if quiet else Bars(options.get("epochs"))
+    with plain_warnings(bars):
+        model = Word2Vec(**options, progress=bars)
+    with uninterrupted():
+        if model.interrupted and before:
+            output = output.with_name(f"{output.stem}.interrupted.fvec")
+        (model.wv if vectors_only else model).save(output)
+    return model, output
 
 
 def check_output(output: Path) -> None:
@@ -143,17 +184,21 @@ def check_usage(corpus: Path, output: Path, options: dict[str, Any]) -> None:
     try:
         TrainConfig(**{name: value for name, value in options.items() if name in names})
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(as_options(str(error))) from error
+    if corpus.is_dir() and output.parent.exists() and output.parent.samefile(corpus):
+        raise click.UsageError(f"{output}: the vectors would become a part of the corpus, {corpus}")
     if output.exists() and corpus.exists() and output.samefile(corpus):
         raise click.UsageError(f"{output}: the vectors would overwrite the corpus")
 
 
 @contextlib.contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Print warnings as one line each."""
+def plain_warnings(bars: "Bars | None") -> Iterator[None]:
+    """Print warnings as one line each, below the bar."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        click.echo(f"fastvec: {message}", err=True)
+        if bars is not None:
+            bars.close()
+        click.echo(f"fastvec: {as_options(str(message))}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", RuntimeWarning)
@@ -181,15 +226,23 @@ def summary(model: "Word2Vec") -> str:
 @click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
 @training_options
 def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
-    """Train word vectors on CORPUS: a text file with a sentence a line, or a directory of such files.
+    """Train word vectors on CORPUS: a text file with a sentence a line.
+
+    Give a directory to train on several files; its subdirectories are passed over.
 
     Words are what stands between blanks: lower-case the text and split off the punctuation before, if you
-    want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130.
+    want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130;
+    an older file at the output then stays, and the new one is NAME.interrupted.fvec.
     """
     check_usage(corpus, output, options)
-    model, code = learn(output, vectors_only=not full, corpus_file=corpus, **options)
-    click.echo(f"{summary(model)}\nsaved {output} ({output.stat().st_size / 1e6:.1f} MB)")
-    return code
+    model, saved = learn(output, vectors_only=not full, corpus_file=corpus, **options)
+    click.echo(f"{summary(model)}\n{saved_line(saved, output)} ({saved.stat().st_size / 1e6:.1f} MB)")
+    return INTERRUPTED if model.interrupted else 0
+
+
+def saved_line(saved: Path, output: Path) -> str:
+    """Return what to say of the file that was written."""
+    return f"saved {saved}" if saved == output else f"saved {saved}, and left the older {output} as it was"
 
 
 def load(path: Path) -> "KeyedVectors":
@@ -215,7 +268,9 @@ def print_neighbours(found: Sequence[tuple[str, float]]) -> None:
 
 
 vectors_argument = click.argument("vectors", type=click.Path(path_type=Path))
-topn_option = click.option("-k", "--topn", default=10, type=POSITIVE, help="How many words to show.")
+topn_option = click.option(
+    "-k", "--topn", default=10, show_default=True, type=POSITIVE, help="How many words to show."
+)
 
 
 @cli.command(epilog="Example: fastvec similar words.fvec horse canyon -k 5")
@@ -251,7 +306,13 @@ def analogy(vectors: Path, a: str, b: str, c: str, topn: int) -> None:
     "--analogies", type=click.Path(path_type=Path), multiple=True, help="Questions: four words a line."
 )
 @click.option("--pairs", type=click.Path(path_type=Path), multiple=True, help="Two words and a score a line.")
-@click.option("--restrict-vocab", default=300_000, type=POSITIVE, help="Use the most frequent words only.")
+@click.option(
+    "--restrict-vocab",
+    default=300_000,
+    show_default=True,
+    type=POSITIVE,
+    help="Use the most frequent words only.",
+)
 def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], restrict_vocab: int) -> None:
     """Measure VECTORS on analogies and on human judgements of similarity."""
     if not analogies and not pairs:
@@ -314,12 +375,12 @@ def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     else:
         check_usage(corpus, output, {})
         options = {"corpus_file": corpus, **show.OPTIONS, **show.own_text_options(corpus)}
-    model, code = learn(output, quiet, **options)
+    model, saved = learn(output, quiet, **options)
     click.echo(summary(model))
     words = show.words_to_show(model.wv, show.PROGRAMMERS_WORDS if corpus is None else ())
     for word in words:
         click.echo(f"{word:>12}: {', '.join(near for near, _ in model.wv.most_similar(word, topn=6))}")
-    click.echo(f"\nsaved {output}; next:")
-    for line in show.next_commands(output, words):
+    click.echo(f"\n{saved_line(saved, output)}; next:")
+    for line in show.next_commands(saved, words):
         click.echo(f"  {line}")
-    return code
+    return INTERRUPTED if model.interrupted else 0

@@ -53,6 +53,7 @@ def evaluate_word_analogies(
     case_insensitive: bool = True,
     dummy4unknown: bool = False,
     similarity_function: str = "most_similar",
+    unnamed_section: bool = False,
 ) -> tuple[float, list[dict[str, Any]]]:
     """Answer "a is to b as c is to what?" by 3CosAdd (Mikolov et al. 2013) and count the right answers.
 
@@ -69,6 +70,8 @@ def evaluate_word_analogies(
         Count questions with unknown words as wrong instead of leaving them out.
     similarity_function : str
         ``"most_similar"``.
+    unnamed_section : bool
+        Let questions before the first section be one without a name.
 
     Returns
     -------
@@ -81,12 +84,12 @@ def evaluate_word_analogies(
     Raises
     ------
     FormatError
-        A question before the first section, text that is not UTF-8, or no question at all.
+        A question before the first section without `unnamed_section`, text that is not UTF-8, or no question at all.
     """
     if similarity_function != "most_similar":
         raise ValueError(f"similarity_function={similarity_function!r}: only 'most_similar' is there")
     vocabulary = _vocabulary(kv, restrict_vocab, case_insensitive)
-    read = list(_questions(analogies, case_insensitive))
+    read = list(_questions(analogies, case_insensitive, unnamed_section))
     asked = dict.fromkeys(question for _, question in read if question is not None)
     if not asked:
         raise FormatError(f"{os.fspath(analogies)}: no line of four words")
@@ -105,7 +108,7 @@ def evaluate_word_analogies(
     return len(correct) / max(1, len(correct) + len(incorrect)), sections
 
 
-def _questions(path: StrPath, upper: bool) -> Iterator[tuple[str, Question | None]]:
+def _questions(path: StrPath, upper: bool, unnamed: bool) -> Iterator[tuple[str, Question | None]]:
     """Yield (section, None) where a section starts and (section, question) for each line of four words."""
     section = None
     for number, line in _lines(path, "utf-8"):
@@ -114,7 +117,10 @@ def _questions(path: StrPath, upper: bool) -> Iterator[tuple[str, Question | Non
             yield section, None
             continue
         if section is None:
-            raise FormatError(f"{os.fspath(path)}: line {number}: Missing section header, ': name'")
+            if not unnamed:
+                raise FormatError(f"{os.fspath(path)}: line {number}: Missing section header, ': name'")
+            section = ""
+            yield section, None
         words = (line.upper() if upper else line).split()
         if len(words) == 4:
             yield section, (words[0], words[1], words[2], words[3])
@@ -154,11 +160,12 @@ def _answer_rightly(kv: "KeyedVectors", questions: list[Question], vocabulary: _
 def evaluate_word_pairs(
     kv: "KeyedVectors",
     pairs: StrPath,
-    delimiter: str = "\t",
+    delimiter: str | None = "\t",
     encoding: str = "utf8",
     restrict_vocab: int | None = 300000,
     case_insensitive: bool = True,
     dummy4unknown: bool = False,
+    least: int = 1,
 ) -> tuple[Correlation, Correlation, float]:
     """Correlate the words' cosines with human judgements of their similarity.
 
@@ -167,13 +174,17 @@ def evaluate_word_pairs(
     kv : KeyedVectors
     pairs : str or path
         Lines of word, word and number. Lines that begin with ``#`` and others are passed over.
-    delimiter, encoding : str
+    delimiter : str or None
+        None: a tab, else a comma, else blanks, whatever a line has.
+    encoding : str
     restrict_vocab : int or None
         Use the first words only; pairs with others are left out.
     case_insensitive : bool
         Compare words in upper case; of several spellings the first word counts.
     dummy4unknown : bool
         Count pairs with unknown words as of similarity 0 instead of leaving them out.
+    least : int
+        How many pairs there must be.
 
     Returns
     -------
@@ -185,7 +196,7 @@ def evaluate_word_pairs(
     Raises
     ------
     FormatError
-        No pair is left, or text that is not of the encoding.
+        Fewer than `least` pairs are left, or text that is not of the encoding.
     """
     vocabulary = _vocabulary(kv, restrict_vocab, case_insensitive)
     judgements = list(_judgements(pairs, delimiter, encoding, case_insensitive))
@@ -197,21 +208,30 @@ def evaluate_word_pairs(
     unknown = len(judgements) - len(human)
     if dummy4unknown:
         human += [value for a, b, value in judgements if a not in vocabulary.rows or b not in vocabulary.rows]
-    if not human:
+    if not judgements:
+        by = "a tab, a comma or blanks" if delimiter is None else repr(delimiter)
         raise FormatError(
             f"{os.fspath(pairs)}: No valid similarity judgements found: no line of word, word and number, "
-            f"separated by {delimiter!r}, or their words are not known to {kv!r}"
+            f"separated by {by}"
+        )
+    if len(human) < max(1, least):
+        raise FormatError(
+            f"{os.fspath(pairs)}: No valid similarity judgements found: both words are known in {len(human)} of "
+            f"{len(judgements)} pairs, and {max(1, least)} are needed"
         )
     model = np.concatenate([_cosines(kv, rows), np.zeros(len(human) - len(rows))])
     return pearson(human, model), spearman(human, model), 100 * unknown / len(judgements)
 
 
 def _judgements(
-    path: StrPath, delimiter: str, encoding: str, upper: bool
+    path: StrPath, delimiter: str | None, encoding: str, upper: bool
 ) -> Iterator[tuple[str, str, float]]:
     """Yield word, word and human judgement of each line that holds them."""
     for _, line in _lines(path, encoding):
-        fields = (line.upper() if upper else line).split(delimiter)
+        by = next((mark for mark in "\t," if mark in line), None) if delimiter is None else delimiter
+        fields = (line.upper() if upper else line).split(by)
+        if delimiter is None:
+            fields = [field.strip() for field in fields]
         if line.startswith("#") or len(fields) != 3:
             continue
         try:

@@ -19,49 +19,60 @@ class Reporter:
     training: Training | None = None
 
 
+class Bars:
+    """Two bars of tqdm's, one after the other: reading the text, training. None where no terminal sees them.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        How many there will be, to be shown beside the present one.
+    """
+
+    def __init__(self, epochs: int | None = None) -> None:
+        self._bar: Any = None
+        self._kind = ""
+        self._epochs = "" if epochs is None else f"/{epochs}"
+
+    def _show(self, kind: str, total: int | None, **options: Any) -> Any:
+        if self._kind != kind:
+            from tqdm import tqdm
+
+            self.close()
+            if total is not None:  # it fits into 80 columns
+                options["bar_format"] = (
+                    "{desc}: {percentage:3.0f}%|{bar}| {rate_fmt}{postfix}, {remaining} left"
+                )
+            self._kind, self._bar = (
+                kind,
+                tqdm(desc=kind, total=total, dynamic_ncols=True, mininterval=0.1, disable=None, **options),
+            )
+        return self._bar
+
+    def reading(self, done: int, total: int | None) -> None:
+        """Show `done` of `total` bytes, or so many sentences where the total is not known."""
+        bar = self._show("reading", total, unit=" sentences" if total is None else "B", unit_scale=True)
+        bar.update(done - bar.n)
+
+    def training(self, p: Progress) -> None:
+        """Show the words trained on; the speed is the mean so far."""
+        bar = self._show("training", p.total_words, unit=" words", unit_scale=True)
+        bar.set_postfix_str(f"epoch {p.epoch + 1}{self._epochs}", refresh=False)
+        bar.update(p.words - bar.n)
+
+    def close(self) -> None:
+        """Leave the last bar on the screen; what is told next begins a new one."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar, self._kind = None, ""
+
+
 @contextlib.contextmanager
-def reporter(progress: bool | Training | None) -> Iterator[Reporter]:
+def reporter(progress: bool | Training | Bars | None) -> Iterator[Reporter]:
     """Turn the `progress` option of the public calls into a Reporter: a bar for True, a callable for training."""
     if callable(progress):
         yield Reporter(training=progress)
     elif not progress:
         yield Reporter()
     else:
-        with contextlib.closing(_Bars()) as bars:
+        with contextlib.closing(Bars() if progress is True else progress) as bars:
             yield Reporter(bars.reading, bars.training)
-
-
-class _Bars:
-    """Two bars of tqdm's, one after the other: reading the text, training."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._kind = ""
-
-    def _show(self, kind: str, **options: Any) -> Any:
-        if self._kind != kind:
-            from tqdm import tqdm
-
-            self.close()
-            self._kind, self._bar = kind, tqdm(desc=kind, dynamic_ncols=True, mininterval=0.1, **options)
-        return self._bar
-
-    def reading(self, done: int, total: int | None) -> None:
-        """Show `done` of `total` bytes, or so many sentences where the total is not known."""
-        if total is None:
-            bar = self._show("reading", unit=" sentences", unit_scale=True)
-        else:
-            bar = self._show("reading", unit="B", unit_scale=True, total=total)
-        bar.update(done - bar.n)
-
-    def training(self, p: Progress) -> None:
-        """Show the words trained on; the speed is the mean so far."""
-        bar = self._show("training", unit=" words", unit_scale=True, total=p.total_words)
-        bar.set_postfix_str(f"epoch {p.epoch + 1}, alpha {p.alpha:.4f}", refresh=False)
-        bar.update(p.words - bar.n)
-
-    def close(self) -> None:
-        """Leave the last bar on the screen."""
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._kind = None, ""

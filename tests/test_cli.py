@@ -1,9 +1,11 @@
 """The command line: what it prints and writes, its exit codes, its errors of one line."""
 
+import contextlib
 import os
 import shlex
 import signal
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -95,9 +97,12 @@ def test_errors_in_the_text(fastvec, corpus):
     assert fastvec("train", "bad.txt", "-o", "a.fvec", *FAST, "--errors", "replace")[0] == 0
 
 
-def test_progress_tells_speed_rate_and_time(fastvec, corpus):
-    code, _, err = fastvec("train", corpus, "-o", "a.fvec", *FAST[:-1])
-    assert code == 0 and "reading" in err and "training" in err and "words/s" in err and "alpha" in err
+def test_progress_tells_speed_epoch_and_time(fastvec, corpus, monkeypatch):
+    arguments = ["train", corpus, "-o", "a.fvec", *FAST[:-1]]
+    assert fastvec(*arguments)[2] == "", "no bar where no terminal sees it"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, _, err = fastvec(*arguments)
+    assert code == 0 and "reading" in err and "training" in err and "words/s" in err and "epoch 3/3" in err
 
 
 def test_binary_garbage(fastvec, corpus):
@@ -167,6 +172,25 @@ def test_wrong_usage(fastvec, corpus, arguments):
 def test_no_arguments_show_the_help(fastvec):
     code, out, err = fastvec()
     assert code in (0, 2) and "Commands:" in out + err
+
+
+@pytest.mark.parametrize("command", ["train texts", "demo --corpus texts"])
+@pytest.mark.parametrize("output", ["texts/words.fvec", "./texts/../texts/new"])
+def test_output_among_the_corpus(fastvec, tmp_path, monkeypatch, command, output):
+    monkeypatch.chdir(tmp_path)
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text(TEXT)
+    code, _, err = fastvec(*command.split(), "-o", output)
+    assert code == 2 and "a part of the corpus" in err and len(list(Path("texts").iterdir())) == 1
+
+
+def test_errors_name_options_not_arguments(fastvec, corpus):
+    assert "Error: --window 0: it must lie in" in fastvec("train", corpus, "-o", "a.fvec", "--window", 0)[2]
+    Path("bad.txt").write_bytes(b"\xff\n")
+    assert "--errors replace" in fastvec("train", "bad.txt", "-o", "a.fvec", *FAST)[2]
+    assert "--min-count 5000" in fastvec("train", corpus, "-o", "a.fvec", *FAST, "--min-count", 5000)[2]
+    assert cli.as_options("seed=1.txt, line 2: alpha=0.5") == "--seed 1.txt, line 2: --alpha 0.5"
+    assert cli.as_options("a/seed=1 x_alpha=2") == "a/seed=1 x_alpha=2"
 
 
 # ---- Files that are not there, or not right: code 1
@@ -316,6 +340,11 @@ def test_help(fastvec):
     assert fastvec("--version")[1].split()[-1] == __version__
 
 
+def test_help_shows_the_defaults(fastvec):
+    assert fastvec("train", "--help")[1].count("[default:") == 12
+    assert "[default: 10;" in fastvec("similar", "--help")[1]
+
+
 @pytest.mark.parametrize("command", sorted(cli.cli.commands))
 def test_every_command_shows_an_example_that_is_right(fastvec, command):
     code, out, _ = fastvec(command, "--help")
@@ -351,18 +380,47 @@ def test_broken_pipe(python, vectors):
     assert process.wait(60) == 1 and process.stderr.read() == ""
 
 
+SLOW = "import runpy, time, fastvec.store as s; save = s.save_vectors\n"
+SLOW += "s.save_vectors = lambda *a, **k: (time.sleep(0.2), save(*a, **k))\n"
+SLOW += "runpy.run_module('fastvec', run_name='__main__')"
+
+
 @NOT_WINDOWS
-def test_ctrl_c_saves_what_was_learned(python, corpus, tmp_path):
+@pytest.mark.parametrize("before", [False, True])
+def test_ctrl_c_saves_what_was_learned(python, corpus, tmp_path, before):
+    """However often it is pressed; an older file stays."""
+    import pty
+
+    if before:
+        (tmp_path / "half.fvec").write_bytes(b"old")
     arguments = ["train", corpus, "-o", "half.fvec", *FAST[:-1], "-e", str(2**31), "--alpha", "0.02"]
-    process = python("-m", "fastvec", *arguments, wait=False)
-    seen = ""
-    while "training" not in seen:
-        seen += process.stderr.read(1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in err and "training was interrupted after" in err
-    assert "saved half.fvec" in out and "of 5,153,960,755,200 words" in out
-    wv = KeyedVectors.load(tmp_path / "half.fvec", verify=True)
+    master, terminal = pty.openpty()
+    start = f"import os; os.dup2(os.open({os.ttyname(terminal)!r}, os.O_RDWR | os.O_NOCTTY), 2)\n"
+    process = python("-c", start + SLOW, *arguments, wait=False)
+    seen = b""
+    while b"training" not in seen:
+        seen += os.read(master, 1)
+    for _ in range(10):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+    out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    with contextlib.suppress(OSError):  # Linux's answer where no one holds the other end any more
+        while more := os.read(master, 1000):
+            seen += more
+    os.close(master)
+    err = seen.decode()
+    assert process.returncode == 130 and "Traceback" not in err
+    assert "\r\nfastvec: training was interrupted after" in err and not err.rpartition("fastvec: ")[2].count(
+        "%|"
+    )
+    assert "of 5,153,960,755,200 words" in out
+    if before:
+        assert "saved half.interrupted.fvec, and left the older half.fvec as it was" in out
+        assert (tmp_path / "half.fvec").read_bytes() == b"old"
+    else:
+        assert "saved half.fvec (" in out
+    wv = KeyedVectors.load(tmp_path / ("half.interrupted.fvec" if before else "half.fvec"), verify=True)
     assert len(wv) == 18 and np.isfinite(wv.vectors).all()
 
 
