@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -210,10 +211,13 @@ def plain_warnings(bars: "Bars | None") -> Iterator[None]:
 def summary(model: "Word2Vec") -> str:
     """Return the line that a training ends with."""
     assert model.vocab is not None
-    words = int(model.vocab.counts.sum()) * model.config.epochs
+    known = int(model.vocab.counts.sum())
+    words, text = known * model.config.epochs, model.vocab.corpus_words
+    share = f" ({known:,} known words of {text:,} in the text)" if known != text else ""
     speed = model.trained_words / max(model.total_train_time, 1e-9)
     return (
-        f"{len(model.wv):,} words x {model.vector_size}; trained on {model.trained_words:,} of {words:,} words "
+        f"{counted(len(model.wv), 'word')} x {model.vector_size}{share}; "
+        f"trained on {model.trained_words:,} of {counted(words, 'word')} "
         f"in {model.total_train_time:.1f} s ({speed / 1e6:.2f} million words/s)"
     )
 
@@ -260,6 +264,20 @@ def load(path: Path) -> "KeyedVectors":
     return KeyedVectors.load_word2vec_format(path, binary=kind == "binary")
 
 
+def check_known(kv: "KeyedVectors", path: Path, words: Sequence[str]) -> None:
+    """Raise where a word is not among the vectors; nothing has been printed then."""
+    for word in words:
+        if word not in kv:
+            lower = word.lower()
+            hint = f"; {lower!r} is" if lower in kv else ""
+            raise ValueError(f"{word!r} is not among the {counted(len(kv), 'word')} of {path}{hint}")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, as "1 word" or "2,000 words"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_neighbours(found: Sequence[tuple[str, float]]) -> None:
     """Print words and their cosine similarities."""
     width = max((len(word) for word, _ in found), default=0)
@@ -280,6 +298,7 @@ topn_option = click.option(
 def similar(vectors: Path, words: tuple[str, ...], topn: int) -> None:
     """Show the words of VECTORS that are most similar to each of WORDS, with their cosines."""
     kv = load(vectors)
+    check_known(kv, vectors, words)
     for word in words:
         click.echo(word)
         print_neighbours(kv.most_similar(word, topn=topn))
@@ -294,6 +313,7 @@ def similar(vectors: Path, words: tuple[str, ...], topn: int) -> None:
 def analogy(vectors: Path, a: str, b: str, c: str, topn: int) -> None:
     """Show what is to C as B is to A."""
     kv = load(vectors)
+    check_known(kv, vectors, (a, b, c))
     click.echo(f"{a} is to {b} as {c} is to")
     print_neighbours(kv.most_similar(positive=[b, c], negative=[a], topn=topn))
 
@@ -317,14 +337,23 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
     """Measure VECTORS on analogies and on human judgements of similarity."""
     if not analogies and not pairs:
         raise click.UsageError("nothing to measure: give --analogies FILE or --pairs FILE")
+    from fastvec import evaluation
+
     kv = load(vectors)
     for path in analogies:
-        score, sections = kv.evaluate_word_analogies(path, restrict_vocab=restrict_vocab)
+        score, sections = evaluation.evaluate_word_analogies(
+            kv, path, restrict_vocab=restrict_vocab, unnamed_section=True
+        )
         total = sections[-1]
         asked = len(total["correct"]) + len(total["incorrect"])
-        click.echo(f"{path}: {score:.4f} right, of {asked:,} questions with known words")
+        click.echo(f"{path}: {score:.4f} right, of {counted(asked, 'question')} with known words")
     for path in pairs:
-        pearson, spearman, unknown = kv.evaluate_word_pairs(path, restrict_vocab=restrict_vocab)
+        pearson, spearman, unknown = evaluation.evaluate_word_pairs(
+            kv, path, delimiter=None, restrict_vocab=restrict_vocab, least=3
+        )
+        if math.isnan(pearson.statistic):
+            click.echo(f"{path}: no correlation, since all scores or all cosines are equal")
+            continue
         click.echo(
             f"{path}: Spearman {spearman[0]:.4f}, Pearson {pearson[0]:.4f}; {unknown:.1f} % of the pairs left out"
         )
@@ -341,7 +370,7 @@ def info(vectors: Path | None) -> None:
         click.echo(f"backend: {_backend.name}, of {', '.join(_backend.available())}")
         return
     kv = load(vectors)
-    click.echo(f"{vectors}: {len(kv):,} words x {kv.vector_size}, {kv.vectors.dtype}")
+    click.echo(f"{vectors}: {counted(len(kv), 'word')} x {kv.vector_size}, {kv.vectors.dtype}")
     click.echo(f"size: {vectors.stat().st_size / 1e6:.1f} MB")
     if len(kv):
         click.echo(f"first words: {' '.join(kv.index_to_key[:8])}")
@@ -370,7 +399,7 @@ def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     check_output(output)
     if corpus is None:
         sentences = show.python_documentation()
-        click.echo(f"gathered {sum(map(len, sentences)):,} words of Python's documentation")
+        click.echo(f"gathered {counted(sum(map(len, sentences)), 'word')} of Python's documentation")
         options: dict[str, Any] = {"sentences": sentences, **show.OPTIONS}
     else:
         check_usage(corpus, output, {})

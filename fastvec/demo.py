@@ -27,7 +27,7 @@ MAX_BYTES = 60_000_000
 _DOCSTRING = re.compile(r'^[ \t]*[rRuU]?("""|\'\'\')(.*?)\1', re.DOTALL | re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?:;]\s|\n\s*\n|>>>")
 _WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*")
-_SKIPPED = {"test", "tests", "idlelib", "lib2to3", "_vendor", "testing"}
+_SKIPPED = {"test", "tests", "idlelib", "lib2to3", "_vendor", "testing", "fastvec"}
 
 
 def python_documentation() -> list[list[str]]:
@@ -98,6 +98,6 @@ def next_commands(output: Path, words: Sequence[str]) -> list[str]:
     first, second, third = itertools.islice(itertools.cycle(words), 3)
     return [
         shlex.join(["fastvec", "similar", str(output), first, second]),
-        shlex.join(["fastvec", "analogy", str(output), first, second, third]),
+        shlex.join(["fastvec", "similar", str(output), third, "-k", "3"]),
         "fastvec train your-text.txt -o words.fvec",
     ]

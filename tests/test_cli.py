@@ -279,6 +279,14 @@ def test_unknown_words(fastvec, vectors):
     assert one_line(*answer) and "nonesuch" in answer[2]
 
 
+def test_unknown_words_are_found_before_anything_is_printed(fastvec, vectors):
+    for arguments in (["similar", vectors, "a_1", "A_2"], ["analogy", vectors, "a_1", "b_1", "A_2"]):
+        code, out, err = fastvec(*arguments)
+        assert code == 1 and out == ""
+        assert err == f"fastvec: 'A_2' is not among the 18 words of {vectors}; 'a_2' is\n"
+    assert "'x y' is not among the 18 words of" in fastvec("similar", vectors, "x y")[2]
+
+
 def test_analogy(fastvec, vectors):
     """a is to b as c is to: b - a + c."""
     code, out, _ = fastvec("analogy", vectors, "a_1", "b_1", "a_2", "-k", 1)
@@ -294,8 +302,29 @@ def test_evaluation(fastvec, vectors, tmp_path):
     code, out, err = fastvec("eval", vectors, "--analogies", analogies, "--pairs", pairs)
     assert code == 0 and err == ""
     first, second = out.splitlines()
-    assert first.startswith(f"{analogies}: ") and "of 1 questions" in first
+    assert first.startswith(f"{analogies}: ") and "of 1 question with" in first
     assert second.startswith(f"{pairs}: Spearman ") and "25.0 % of the pairs left out" in second
+
+
+@pytest.mark.parametrize("mark", ["\t", ",", " ", ", ", "   "])
+def test_evaluation_of_files_of_other_dress(fastvec, vectors, tmp_path, mark):
+    analogies, pairs = tmp_path / "analogies.txt", tmp_path / "pairs"
+    analogies.write_text("a_1 a_2 b_1 b_2\n: more\na_1 a_2 b_1 b_3\n")
+    rows = ["word1 word2 score", "a_1 a_2 9", "a_1 b_2 2", "a_3 b_5 1", "no b_1 3"]
+    pairs.write_text("".join(row.replace(" ", mark) + "\n" for row in rows))
+    code, out, err = fastvec("eval", vectors, "--analogies", analogies, "--pairs", pairs)
+    assert code == 0 and err == "" and "of 2 questions" in out and "25.0 % of the pairs left out" in out
+    pairs.write_text("".join(row.replace(" ", mark) + "\n" for row in rows[:3]))
+    answer = fastvec("eval", vectors, "--pairs", pairs)
+    assert one_line(*answer) and "both words are known in 2 of 2 pairs, and 3 are needed" in answer[2]
+    pairs.write_text("a_1 a_2 1\na_1 a_3 1\na_1 b_1 1\n")
+    assert "no correlation, since" in fastvec("eval", vectors, "--pairs", pairs)[1]
+
+
+def test_the_summary_tells_how_much_of_the_text_is_known(fastvec, corpus):
+    Path("a.txt").write_text("one two three\n" + "one two\n" * 9)
+    out = fastvec("train", "a.txt", "-o", "a.fvec", "-q")[1]
+    assert out.startswith("2 words x 100 (20 known words of 21 in the text); trained on ")
 
 
 def test_info(fastvec, vectors):
@@ -390,11 +419,13 @@ SLOW += "runpy.run_module('fastvec', run_name='__main__')"
 def test_ctrl_c_saves_what_was_learned(python, corpus, tmp_path, before):
     """However often it is pressed; an older file stays."""
     import pty
+    import termios
 
     if before:
         (tmp_path / "half.fvec").write_bytes(b"old")
     arguments = ["train", corpus, "-o", "half.fvec", *FAST[:-1], "-e", str(2**31), "--alpha", "0.02"]
     master, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
     start = f"import os; os.dup2(os.open({os.ttyname(terminal)!r}, os.O_RDWR | os.O_NOCTTY), 2)\n"
     process = python("-c", start + SLOW, *arguments, wait=False)
     seen = b""

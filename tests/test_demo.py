@@ -94,8 +94,8 @@ def test_own_text_and_the_commands_to_type_next(monkeypatch, tmp_path, capsys):
     assert cli.run(["demo", "--corpus", "my notes.txt", "-o", "my vectors.fvec", "-q"]) == 0
     out = capsys.readouterr().out
     assert "48 words x 100" in out
-    *_, similar, analogy, train = out.splitlines()
-    for line in (similar, analogy):
+    *_, similar, another, train = out.splitlines()
+    for line in (similar, another):
         program, *arguments = shlex.split(line)
         assert program == "fastvec" and cli.run(arguments) == 0
     assert train == "  fastvec train your-text.txt -o words.fvec"
@@ -123,4 +123,4 @@ def test_words_to_show():
     assert demo.words_to_show(keyed([*words, "list", "file"]), ["file", "none", "list"]) == ["file", "list"]
     assert demo.words_to_show(keyed(words), ["none"])[:2] == ["word100", "word150"]
     assert demo.words_to_show(keyed(["of", "the"]), []) == ["of", "the"]
-    assert demo.next_commands(Path("a.fvec"), ["x"])[1] == "fastvec analogy a.fvec x x x"
+    assert demo.next_commands(Path("a.fvec"), ["x"])[1] == "fastvec similar a.fvec x -k 3"
