@@ -56,11 +56,11 @@ def fastvec_vocab(corpus, threads):
 
 def fastvec_open(path):
     """Open a .fvec file and look one word up; the resident memory that opening adds."""
-    import fastvec
+    from fastvec import KeyedVectors
 
     before = resident()
     begun = time.perf_counter()
-    kv = fastvec.KeyedVectors.load(path)
+    kv = KeyedVectors.load(path)
     opened = time.perf_counter() - begun
     added = resident() - before
     kv["w500000"]
