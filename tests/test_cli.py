@@ -442,9 +442,9 @@ def test_ctrl_c_saves_what_was_learned(python, corpus, tmp_path, before):
     os.close(master)
     err = seen.decode()
     assert process.returncode == 130 and "Traceback" not in err
-    assert "\r\nfastvec: training was interrupted after" in err and not err.rpartition("fastvec: ")[2].count(
-        "%|"
-    )
+    # No line break is asked for before it: a second Ctrl-C may come while the bar is being closed.
+    assert "fastvec: training was interrupted after" in err
+    assert "%|" not in err.rpartition("fastvec: ")[2]
     assert "of 5,153,960,755,200 words" in out
     if before:
         assert "saved half.interrupted.fvec, and left the older half.fvec as it was" in out
