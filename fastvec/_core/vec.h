@@ -15,8 +15,8 @@
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
  *             while the rows of X pass by; both products share the loads of G and X
  *
- * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. The loads that the next block will wait for are issued between the products, where they
- * cost nothing. */
+ * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. The loads that
+ * the next block will wait for are issued between the products. */
 #ifndef FASTVEC_VEC_H
 #define FASTVEC_VEC_H
 
