@@ -9,7 +9,7 @@ cdef extern from "vec.h":
 cdef enum:
     MAX_NEGATIVE = 60
     MAX_DRAWS = 120    # noise words of a group
-    MAX_TARGETS = 123  # output rows of a block: GROUP + MAX_DRAWS
+    MAX_TARGETS = 124  # output rows of a block: GROUP + MAX_DRAWS
 
 cdef struct Rows:
     # A matrix of float32 rows, `stride` floats apart, a multiple of 16. Rows 0 ... n_hot - 1, those of the most

@@ -25,7 +25,7 @@
 enum {
     FV_MAX_ROWS = 16,  /* input rows of a block */
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
-    FV_GROUP = 3       /* centres that share a block, at most; so many input rows are new to the next one */
+    FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
 
 typedef struct {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-GROUP = 3
+GROUP = 4
 """Neighbouring centres that share a block and its noise."""
 MAX_ROWS = 16
 """Input rows of a block."""
