@@ -11,15 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec.config import TrainConfig
+from fastvec.vocab import Huffman
 
 SETTLED = 64.0
 """Updates in an interval from which on a row counts as settled; measured, docs/architecture.md."""
 
 
 def expected_updates(
-    counts: NDArray[np.int64], kept: NDArray[np.float64], config: TrainConfig
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the updates that each word's input row and output row get for one centre of the corpus, on average.
+    counts: NDArray[np.int64],
+    kept: NDArray[np.float64],
+    config: TrainConfig,
+    tree: Huffman | None = None,
+    *,
+    bags: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the updates that each row of input, output and nodes gets for one centre of the corpus, on average.
+
+    An array is empty where there are no such rows, or, for the input rows of `bags`, where frequency does not order
+    them.
 
     Parameters
     ----------
@@ -30,10 +39,16 @@ def expected_updates(
     at_least_once = np.maximum(counts, 1).astype(np.float64)
     share = at_least_once * kept
     share /= max(share.sum(), 1e-300)  # nothing may be kept at all
-    noise = at_least_once**config.ns_exponent
-    noise /= noise.sum()
     mean_window = (config.window + 1) / 2 if config.shrink_windows else config.window
-    return 2 * mean_window * share, share + config.negative * noise
+    inputs = outputs = nodes = np.empty(0)
+    if not bags:
+        inputs = 2 * mean_window * share
+    if config.negative:
+        noise = at_least_once**config.ns_exponent
+        outputs = share + config.negative * noise / noise.sum()
+    if config.hs and tree is not None:
+        nodes = np.bincount(tree.path >> 1, np.repeat(share, np.diff(tree.offsets)), len(counts))
+    return inputs, outputs, nodes
 
 
 def damped_scale(updates: NDArray[np.float64], replicas: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ def available_cores() -> int:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What training does: skip-gram with negative sampling. Names and defaults are gensim's.
+    """What training does. Names and defaults are gensim's.
 
     Parameters
     ----------
@@ -31,8 +31,19 @@ class TrainConfig:
     sample : float
         Threshold of subsampling: words of a higher relative frequency are dropped at random; 0 keeps all.
         From 1 on it is a count in place of a frequency.
+    sg : int
+        1: skip-gram, the words around are predicted from a word; 0: CBOW, a word from the words around it.
+    hs : int
+        1: hierarchical softmax over a Huffman tree of the words, beside negative sampling or, with `negative` 0, in
+        its place.
     negative : int
-        Noise words a centre, 1 ... 60.
+        Noise words a centre, 0 ... 60; 0: no negative sampling.
+    cbow_mean : int
+        1: CBOW's hidden row is the mean of the contexts' rows; 0: their sum.
+    cbow_classic : bool
+        With `cbow_mean`, add the hidden row's gradient to each context undivided, as word2vec.c and gensim do, not
+        divided by the number of contexts as the derivative of a mean is (Irsoy, Benton, Stratos, "Corrected CBOW
+        Performs as well as Skip-gram", 2021).
     ns_exponent : float
         Noise words are drawn in proportion to their count to this power.
     alpha, min_alpha : float
@@ -54,7 +65,11 @@ class TrainConfig:
     window: int = 5
     shrink_windows: bool = True
     sample: float = 1e-3
+    sg: int = 0
+    hs: int = 0
     negative: int = 5
+    cbow_mean: int = 1
+    cbow_classic: bool = False
     ns_exponent: float = 0.75
     alpha: float = 0.025
     min_alpha: float = 1e-4
@@ -65,7 +80,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         self._check_int("vector_size", 1, 1 << 20)
         self._check_int("window", 1, 10_000)
-        self._check_int("negative", 1, MAX_NEGATIVE)
+        for name in ("sg", "hs", "cbow_mean"):
+            object.__setattr__(self, name, int(bool(getattr(self, name))))
+        self._check_int("negative", 0, MAX_NEGATIVE)
+        if not self.hs and not self.negative:
+            raise ValueError(
+                "hs=0 and negative=0: choose hs=1, or negative from 1 on, else there is nothing to train"
+            )
         self._check_int("epochs", 1, 1 << 31)
         self._check_int("seed", -(1 << 63), (1 << 64) - 1)
         if self.workers is not None:

@@ -11,3 +11,7 @@ class FormatError(ValueError):
 
 class TrainingError(ArithmeticError):
     """Training left the finite numbers; the vectors are of no use."""
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training early; the model keeps what it has learned."""

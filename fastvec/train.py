@@ -9,8 +9,10 @@ without the GIL; the calling thread waits, reports progress, and listens for Ctr
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from fastvec import _backend
 from fastvec.averaging import damped_scale, expected_updates
 from fastvec.config import TrainConfig
 from fastvec.corpus import EncodedCorpus
-from fastvec.errors import CorpusError, TrainingError
+from fastvec.errors import CorpusError, StopTraining, TrainingError
 from fastvec.vocab import Vocab
 
 Matrix = NDArray[np.float32]
@@ -31,6 +33,8 @@ HOT_ROWS = 512
 MERGE_PARTS = 16
 """Parts of the hot rows, each merged under a lock of its own, so that many threads may merge at once."""
 ROW_ALIGN = 16
+LOSS_SPANS = 64
+"""The loss that is told is the mean of so many spans, the latest: about a million tokens."""
 LARGEST = 1e4
 """Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 _HUGE_PAGE = 1 << 21
@@ -62,11 +66,42 @@ def initial_input(n: int, vector_size: int, seed: int) -> Matrix:
     return rows
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The rows that training changes; each begins on a cache line (`allocate_rows`).
+
+    Attributes
+    ----------
+    input : float32 array of (words + buckets, stride)
+        The words' rows (``syn0`` in word2vec.c), then those of the n-gram buckets where there are `bags`.
+    output : float32 array of (words, stride), optional
+        Negative sampling's rows (``syn1neg``); None where ``negative=0``.
+    nodes : float32 array of (words, stride), optional
+        Hierarchical softmax's rows (``syn1``), one for each inner node, the root first; None where ``hs=0``. A
+        tree of V words has V - 1 inner nodes: the last row is not used.
+    bags : pair of int64 array of words + 1 and int32 array, optional
+        Subwords: word w's vector is the mean of the input rows ``rows[offsets[w]:offsets[w + 1]]``.
+    lock : float32 array, optional
+        Factor of each input row's updates: 0 keeps a row as it is.
+    """
+
+    input: Matrix
+    output: Matrix | None = None
+    nodes: Matrix | None = None
+    bags: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None
+    lock: NDArray[np.float32] | None = None
+
+    def matrices(self) -> list[Matrix]:
+        """Return those that are there."""
+        return [rows for rows in (self.input, self.output, self.nodes) if rows is not None]
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where training stands: what a progress callback gets.
 
-    `words` counts the corpus's words trained on in all epochs so far, of `total_words`.
+    `words` counts the corpus's words trained on in all epochs so far, of `total_words`. `loss` is the mean loss of
+    a pair of words over the latest million tokens or so, where it was asked for.
     """
 
     epoch: int
@@ -74,6 +109,7 @@ class Progress:
     total_words: int
     seconds: float
     alpha: float
+    loss: float | None = None
 
     @property
     def words_per_second(self) -> float:
@@ -83,11 +119,23 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of training did."""
+    """What a run of training did; `stopped`: a callback has ended it."""
 
     words: int
     seconds: float
     interrupted: bool
+    stopped: bool = False
+    loss: float | None = None
+
+
+class EpochHooks(Protocol):
+    """What to call between epochs, when no thread is at work."""
+
+    def epoch_begin(self, epoch: int) -> object:
+        """Called before each epoch, with its number in this run, from 0."""
+
+    def epoch_end(self, epoch: int) -> object:
+        """Called after each epoch."""
 
 
 class _Run:
@@ -97,40 +145,50 @@ class _Run:
         self,
         vocab: Vocab,
         corpus: EncodedCorpus,
-        input_rows: Matrix,
-        output_rows: Matrix,
+        weights: Weights,
         config: TrainConfig,
         first_epoch: int,
+        with_loss: bool,
     ) -> None:
         self.vocab, self.corpus, self.config, self.first_epoch = vocab, corpus, config, first_epoch
-        self.rows = (input_rows, output_rows)
+        self.weights = weights
         self.tokens = corpus.tokens
         self.stop = np.zeros(1, np.uint8)
         self.keep = vocab.keep_thresholds(config.sample)
         self.noise = vocab.noise_table(config.ns_exponent)
+        self.tree = vocab.huffman() if config.hs else None
         self.threads = min(config.threads, -(-len(self.tokens) // SPAN))
         self.total = len(self.tokens) * config.epochs
         self.done = [0] * self.threads
+        self.losses: deque[tuple[float, float]] | None = deque(maxlen=LOSS_SPANS) if with_loss else None
         self.failure: BaseException | None = None
-        # In place of Thread.join, which may take a thread for dead that it was waiting for at Ctrl-C (Python < 3.13).
-        self.ended = [threading.Event() for _ in range(self.threads)]
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
         self.scales = self._hot_scales() if self.threads > 1 else None
-        self._next_span = self._spans()
         self._span_lock = threading.Lock()
 
-    def _spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span.
+    def _spans(self, epochs: range) -> Iterator[tuple[int, int, int]]:
+        """Yield (epoch, first token, tokens of earlier spans in all epochs) for each span of some epochs.
 
         The order is drawn anew each epoch: neighbouring text shares its words, and threads at work on it would
         contend for the same rows.
         """
-        before, n_spans = 0, -(-len(self.tokens) // SPAN)
-        for epoch in range(self.first_epoch, self.first_epoch + self.config.epochs):
-            order = np.random.default_rng([self.config.seed & (1 << 64) - 1, epoch]).permutation(n_spans)
-            for span in order.tolist():
-                yield epoch, span * SPAN, before
+        n_spans = -(-len(self.tokens) // SPAN)
+        for epoch in epochs:
+            before = epoch * len(self.tokens)
+            key = [self.config.seed & (1 << 64) - 1, self.first_epoch + epoch]
+            for span in np.random.default_rng(key).permutation(n_spans).tolist():
+                yield self.first_epoch + epoch, span * SPAN, before
                 before += min(SPAN, len(self.tokens) - span * SPAN)
+
+    def start(self, epochs: range) -> list[threading.Thread]:
+        """Set threads to work on some epochs; `ended` tells of each when it is done."""
+        self._next_span = self._spans(epochs)
+        # In place of Thread.join, which may take a thread for dead that it was waiting for at Ctrl-C (Python < 3.13).
+        self.ended = [threading.Event() for _ in range(self.threads)]
+        threads = [threading.Thread(target=self.work, args=(i,), daemon=True) for i in range(self.threads)]
+        for thread in threads:
+            thread.start()
+        return threads
 
     def alpha_at(self, token: int) -> float:
         """Return the learning rate after `token` tokens of all epochs'."""
@@ -159,17 +217,22 @@ class _Run:
             epoch, start, before = span
             stop = min(start + SPAN, len(self.tokens))
             self.done[thread] += worker.train(start, stop, epoch, self.alpha_at(before), step) - start
+            if self.losses is not None:
+                self.losses.append(worker.take_loss())
             if self.scales:
                 for i in range(thread, thread + MERGE_PARTS):  # each thread begins with another part
                     with self.merge_locks[i % MERGE_PARTS]:
                         worker.merge(i % MERGE_PARTS, MERGE_PARTS)
-            self.check(self.rows[0][:1])
+            self.check(self.weights.input[:1])
             self.corpus.release(start, stop)
 
-    def _worker(self) -> "_backend.train.Worker":  # type: ignore[name-defined]
-        c = self.config
+    def _worker(self) -> Any:
+        c, w = self.config, self.weights
+        if not (c.sg and c.negative and not c.hs) or w.bags or w.lock is not None or self.losses is not None:
+            raise NotImplementedError("skip-gram with negative sampling alone")
         worker = _backend.train.Worker(
-            *self.rows,
+            w.input,
+            w.output,
             self.tokens,
             self.keep,
             self.noise,
@@ -180,26 +243,34 @@ class _Run:
             stop=self.stop,
         )
         if self.scales:
-            worker.keep_hot_rows(*self.scales)
+            worker.keep_hot_rows(*self.scales[:2])
         return worker
 
-    def _hot_scales(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the merge's scale of each hot input row and output row."""
+    def _hot_scales(self) -> tuple[NDArray[np.float32], ...]:
+        """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""
         counts = self.vocab.counts
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
-        hot = min(HOT_ROWS, len(counts))
-        x, y = (
-            damped_scale(u[:hot] * centres, self.threads) for u in expected_updates(counts, kept, self.config)
+        return tuple(
+            damped_scale(u[:HOT_ROWS] * centres, self.threads)
+            for u in expected_updates(
+                counts, kept, self.config, self.tree, bags=self.weights.bags is not None
+            )
         )
-        return x, y
 
     def progress(self, seconds: float) -> Progress:
         """Return where the run stands."""
         done = sum(self.done)
         words = int(done / len(self.tokens) * self.corpus.n_words)
         epoch = min(done // len(self.tokens), self.config.epochs - 1)
-        return Progress(epoch, words, self.corpus.n_words * self.config.epochs, seconds, self.alpha_at(done))
+        total = self.corpus.n_words * self.config.epochs
+        return Progress(epoch, words, total, seconds, self.alpha_at(done), self.loss())
+
+    def loss(self) -> float | None:
+        """Return the mean loss of a pair in the latest spans."""
+        latest = list(self.losses or ())
+        pairs = sum(n for _, n in latest)
+        return sum(loss for loss, _ in latest) / pairs if pairs else None
 
     def check(self, rows: Matrix) -> None:
         """Raise where training has diverged."""
@@ -215,11 +286,13 @@ class _Run:
 def train(
     vocab: Vocab,
     corpus: EncodedCorpus,
-    input_rows: Matrix,
-    output_rows: Matrix,
+    weights: Weights,
     config: TrainConfig,
     progress: Callable[[Progress], object] | None = None,
     first_epoch: int = 0,
+    *,
+    hooks: EpochHooks | None = None,
+    with_loss: bool = False,
 ) -> Outcome:
     """Train the rows in place.
 
@@ -227,18 +300,22 @@ def train(
     ----------
     vocab, corpus
         The words, and the text as their ids.
-    input_rows, output_rows : float32 arrays of (words, stride)
-        As from `initial_input` and `allocate_rows`.
+    weights : Weights
     config : TrainConfig
     progress : callable, optional
         Called with a `Progress` about five times a second, and at the end.
     first_epoch : int
         Epochs that these rows were trained before: each epoch has random numbers of its own.
+    hooks : EpochHooks, optional
+        Called between the epochs. Threads then wait for each other at each epoch's end, which they do not otherwise.
+    with_loss : bool
+        Measure the loss, on one group of words in `LOSS_EVERY` (_core/train.pxi).
 
     Returns
     -------
     Outcome
-        `interrupted` after Ctrl-C: the rows then hold what was learned so far, and a warning says so.
+        `interrupted` after Ctrl-C: the rows then hold what was learned so far, and a warning says so. `stopped` after
+        `progress` or a hook has raised `StopTraining`.
 
     Raises
     ------
@@ -250,34 +327,32 @@ def train(
     if not len(corpus.tokens):
         raise CorpusError("no token of the corpus is in the vocabulary; check the text, or lower min_count")
     corpus.check_vocab(vocab)
-    if not len(vocab) == len(input_rows) == len(output_rows):
-        raise ValueError(
-            f"{len(vocab)} words, {len(input_rows)} and {len(output_rows)} rows: one row a word is needed"
-        )
-    run = _Run(vocab, corpus, input_rows, output_rows, config, first_epoch)
-    threads = [threading.Thread(target=run.work, args=(i,), daemon=True) for i in range(run.threads)]
-    begun, interrupted = time.perf_counter(), False
+    _check_weights(weights, len(vocab), config)
+    run = _Run(vocab, corpus, weights, config, first_epoch, with_loss)
+    begun, interrupted, stopped = time.perf_counter(), False, False
+
+    def report() -> Progress:
+        where = run.progress(time.perf_counter() - begun)
+        if progress:
+            progress(where)
+        return where
+
     try:
-        for thread in threads:
-            thread.start()
-        while not all(ended.is_set() for ended in run.ended):
-            next(ended for ended in run.ended if not ended.is_set()).wait(0.2)
-            if progress:
-                progress(run.progress(time.perf_counter() - begun))
+        for epochs in (range(e, e + 1) for e in range(config.epochs)) if hooks else (range(config.epochs),):
+            if hooks:
+                hooks.epoch_begin(epochs[0])
+            _work(run, epochs, report)
+            if run.failure is not None:
+                raise run.failure
+            if hooks:
+                hooks.epoch_end(epochs[0])
     except KeyboardInterrupt:
         interrupted = True
-    finally:
-        run.stop[0] = 1
-        for thread, ended in zip(threads, run.ended, strict=True):
-            if thread.ident is not None:
-                ended.wait()
-    if run.failure is not None:
-        raise run.failure
-    for rows in run.rows:
+    except StopTraining:
+        stopped = True
+    for rows in weights.matrices():
         run.check(rows)
-    done = run.progress(time.perf_counter() - begun)
-    if progress and not interrupted:
-        progress(done)
+    done = run.progress(time.perf_counter() - begun) if interrupted or stopped else report()
     if interrupted:
         warnings.warn(
             f"training was interrupted after {100 * done.words / max(1, done.total_words):.0f} % of the words; "
@@ -285,4 +360,37 @@ def train(
             RuntimeWarning,
             stacklevel=2,
         )
-    return Outcome(done.words, done.seconds, interrupted)
+    return Outcome(done.words, done.seconds, interrupted, stopped, done.loss)
+
+
+def _work(run: _Run, epochs: range, report: Callable[[], object]) -> None:
+    """Have the threads train some epochs, and wait for them."""
+    threads: list[threading.Thread] = []
+    try:
+        threads = run.start(epochs)
+        while not all(ended.is_set() for ended in run.ended):
+            next(ended for ended in run.ended if not ended.is_set()).wait(0.2)
+            report()
+    except BaseException:
+        run.stop[0] = 1
+        raise
+    finally:
+        for thread, ended in zip(threads, run.ended, strict=False):
+            if thread.ident is not None:
+                ended.wait()
+
+
+def _check_weights(weights: Weights, words: int, config: TrainConfig) -> None:
+    """Raise where the rows do not fit the words or the model."""
+    for name, rows, wanted in (
+        ("output", weights.output, config.negative),
+        ("nodes", weights.nodes, config.hs),
+    ):
+        if wanted and (rows is None or len(rows) != words):
+            raise ValueError(
+                f"{words} words, {name} rows {None if rows is None else rows.shape}: one a word is needed"
+            )
+    if len(weights.input) < words or (weights.bags is None and len(weights.input) != words):
+        raise ValueError(f"{words} words, {len(weights.input)} input rows: one a word is needed")
+    if weights.lock is not None and weights.lock.shape != (len(weights.input),):
+        raise ValueError(f"{weights.lock.shape} lock factors for {len(weights.input)} input rows")

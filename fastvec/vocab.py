@@ -26,6 +26,22 @@ SENTENCE_END = "</s>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Huffman:
+    """The Huffman tree of a vocabulary: each word's path from the root.
+
+    Attributes
+    ----------
+    offsets : int64[V + 1]
+    path : int32[offsets[V]]
+        Word w's steps are ``path[offsets[w]:offsets[w + 1]]``; each is ``2 * node + bit``: the inner node, of which the
+        root is 0 and others follow in falling order of their counts, and the bit of the word's code there.
+    """
+
+    offsets: NDArray[np.int64]
+    path: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Vocab:
     """The words of a corpus, most frequent first; equally frequent ones by their bytes.
 
@@ -182,6 +198,10 @@ class Vocab:
         table = np.empty((len(self), 2), np.uint32)
         _backend.vocab.alias_table(weights, table)
         return table
+
+    def huffman(self) -> Huffman:
+        """Return the Huffman tree for the words' counts (Huffman 1952); a count of 0 is taken as 1."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fastvec.corpus import EncodedCorpus, count_and_encode
 from fastvec.errors import FormatError, TrainingError
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.progress import Reporter, reporter
-from fastvec.train import Matrix, Outcome, allocate_rows, initial_input, train
+from fastvec.train import Outcome, Weights, allocate_rows, initial_input, train
 from fastvec.vocab import Vocab
 from fastvec.words import WordTable
 
@@ -53,6 +53,8 @@ class Word2Vec:
         ``trim_rule(word, count, min_count)`` returns 0 (default), 1 (discard) or 2 (keep).
     sg, hs : int
         1 and 0: other models are not there yet.
+    cbow_mean, cbow_classic
+        See `TrainConfig`.
     errors : {"strict", "replace", "ignore"}
         What to do with bytes of a file that are not UTF-8.
     progress : bool or callable, optional
@@ -103,7 +105,9 @@ class Word2Vec:
         hs: int = 0,
         negative: int = 5,
         ns_exponent: float = 0.75,
+        cbow_mean: int = 1,
         *,
+        cbow_classic: bool = False,
         epochs: int = 5,
         trim_rule: Callable[[str, int, int], int] | None = None,
         max_final_vocab: int | None = None,
@@ -127,6 +131,10 @@ class Word2Vec:
             epochs=epochs,
             workers=workers,
             seed=seed,
+            sg=sg,
+            hs=hs,
+            cbow_mean=cbow_mean,
+            cbow_classic=cbow_classic,
         )
         self._vocab_options: dict[str, Any] = {
             "min_count": min_count,
@@ -157,7 +165,8 @@ class Word2Vec:
         """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
         if self.vocab is None:
             raise RuntimeError("there are no output vectors yet: the model has no vocabulary")
-        return self._output_rows[:, : self.config.vector_size]
+        assert self._weights.output is not None
+        return self._weights.output[:, : self.config.vector_size]
 
     @property
     def corpus_count(self) -> int:
@@ -273,13 +282,12 @@ class Word2Vec:
     def _set_vocab(self, vocab: Vocab) -> None:
         c = self.config
         self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
-        self._set_rows(
-            initial_input(len(vocab), c.vector_size, c.seed), allocate_rows(len(vocab), c.vector_size), vocab
-        )
+        output = allocate_rows(len(vocab), c.vector_size)
+        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output), vocab)
 
-    def _set_rows(self, input_rows: Matrix, output_rows: Matrix, vocab: Vocab) -> None:
-        self._input_rows, self._output_rows = input_rows, output_rows
-        vectors = input_rows[:, : self.config.vector_size]
+    def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
+        self._weights = weights
+        vectors = weights.input[:, : self.config.vector_size]
         self.wv = KeyedVectors._from_parts(vocab.words, vectors, vocab.counts, self._metadata())
 
     def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
@@ -288,8 +296,7 @@ class Word2Vec:
             outcome = train(
                 self.vocab,
                 corpus,
-                self._input_rows,
-                self._output_rows,
+                self._weights,
                 config,
                 report.training,
                 self.trained_epochs,
@@ -315,9 +322,9 @@ class Word2Vec:
         self.__dict__.update(state)
         if self.vocab is not None:
             copies = [allocate_rows(len(self.vocab), self.vector_size) for _ in range(2)]
-            for copy, rows in zip(copies, (state["_input_rows"], state["_output_rows"]), strict=True):
+            for copy, rows in zip(copies, state["_weights"].matrices(), strict=True):
                 copy[:] = rows
-            self._set_rows(copies[0], copies[1], self.vocab)
+            self._set_weights(Weights(*copies), self.vocab)
 
     def _metadata(self) -> dict[str, str]:
         config = dataclasses.asdict(self.config)
@@ -382,7 +389,7 @@ class Word2Vec:
         words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
         model.vocab = Vocab(words, held.counts.copy(), *totals)
         model.trained_epochs = trained_epochs
-        model._set_rows(rows[0], rows[1], model.vocab)
+        model._set_weights(Weights(*rows), model.vocab)
         return model
 
 

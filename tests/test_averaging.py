@@ -13,10 +13,10 @@ COUNTS = np.array([16, 1])
 
 def test_updates_of_one_centre_by_hand():
     kept = np.array([0.25, 1.0])  # 4 and 1 occurrences are left
-    x, y = expected_updates(COUNTS, kept, TrainConfig(window=5, negative=3, ns_exponent=0.5))
+    x, y, _ = expected_updates(COUNTS, kept, TrainConfig(window=5, negative=3, ns_exponent=0.5))
     np.testing.assert_allclose(x, 2 * 3 * np.array([0.8, 0.2]))  # the mean window is 3
     np.testing.assert_allclose(y, np.array([0.8, 0.2]) + 3 * np.array([0.8, 0.2]))  # noise by roots: 4 and 1
-    x, _ = expected_updates(COUNTS, kept, TrainConfig(window=5, shrink_windows=False))
+    x, *_ = expected_updates(COUNTS, kept, TrainConfig(window=5, shrink_windows=False))
     np.testing.assert_allclose(x, 2 * 5 * np.array([0.8, 0.2]))
 
 
@@ -42,5 +42,5 @@ def test_scales_lie_between_average_and_sum_and_fall(updates, replicas):
 
 
 def test_words_without_a_chance_get_no_updates():
-    x, y = expected_updates(COUNTS, np.array([1.0, 0.0]), TrainConfig(negative=5))
+    x, y, _ = expected_updates(COUNTS, np.array([1.0, 0.0]), TrainConfig(negative=5))
     assert x[1] == 0 and y[1] == pytest.approx(5 / 9)

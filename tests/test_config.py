@@ -14,7 +14,8 @@ from fastvec.reference import train as reference
 def test_defaults_are_gensims():
     config = TrainConfig()
     assert dataclasses.asdict(config) == {
-        "vector_size": 100, "window": 5, "shrink_windows": True, "sample": 1e-3, "negative": 5, "ns_exponent": 0.75,
+        "vector_size": 100, "window": 5, "shrink_windows": True, "sample": 1e-3, "negative": 5, "sg": 0, "hs": 0,
+        "cbow_mean": 1, "cbow_classic": False, "ns_exponent": 0.75,
         "alpha": 0.025, "min_alpha": 1e-4, "epochs": 5, "workers": None, "seed": 1,
     }  # fmt: skip
 
@@ -24,7 +25,7 @@ def test_defaults_are_gensims():
     [
         ("vector_size", [1, 1 << 20], [0, -1, (1 << 20) + 1]),
         ("window", [1, 10_000], [0, 10_001]),
-        ("negative", [1, 60], [0, 61]),
+        ("negative", [1, 60], [-1, 61]),
         ("epochs", [1, 1 << 31], [0, -5]),
         ("workers", [None, 1, 4096], [0, 4097]),
         ("seed", [0, -1, -(1 << 63), (1 << 64) - 1], [1 << 64, -(1 << 63) - 1]),

@@ -19,10 +19,10 @@ from fastvec.config import TrainConfig
 from fastvec.corpus import count_and_encode
 from fastvec.errors import CorpusError, TrainingError
 from fastvec.keyedvectors import KeyedVectors
-from fastvec.train import Progress, allocate_rows, initial_input, train
+from fastvec.train import Progress, Weights, allocate_rows, initial_input, train
 from fastvec.vocab import Vocab
 
-SMALL = {"vector_size": 16, "epochs": 6, "sample": 0, "alpha": 0.05}
+SMALL = {"sg": 1, "vector_size": 16, "epochs": 6, "sample": 0, "alpha": 0.05}
 
 
 class Model:
@@ -35,7 +35,7 @@ class Model:
         self.input, self.output = initial_input(n, size, self.config.seed), allocate_rows(n, size)
 
     def train(self, progress=None):
-        return train(self.vocab, self.corpus, self.input, self.output, self.config, progress)
+        return train(self.vocab, self.corpus, Weights(self.input, self.output), self.config, progress)
 
     @property
     def wv(self):
@@ -101,7 +101,7 @@ def test_epochs_differ_and_go_on_where_they_ended(sentences):
     again, on = Model(sentences, epochs=1, **options), Model(sentences, epochs=1, **options)
     both.train(), again.train(), again.train()
     for epoch in range(2):
-        train(on.vocab, on.corpus, on.input, on.output, on.config, first_epoch=epoch)
+        train(on.vocab, on.corpus, Weights(on.input, on.output), on.config, first_epoch=epoch)
     assert np.array_equal(both.input, on.input) and not np.array_equal(both.input, again.input)
 
 
@@ -330,7 +330,9 @@ def test_empty_corpus():
     _, corpus = count_and_encode([["a"]], min_count=1)
     corpus.close()
     with pytest.raises(CorpusError, match="min_count"):
-        train(vocab, corpus, initial_input(1, 16, 1), allocate_rows(1, 16), TrainConfig(vector_size=16))
+        train(
+            vocab, corpus, Weights(initial_input(1, 16, 1), allocate_rows(1, 16)), TrainConfig(vector_size=16)
+        )
 
 
 # ---- The matrices
