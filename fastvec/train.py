@@ -79,7 +79,7 @@ class Weights:
     nodes : float32 array of (words, stride), optional
         Hierarchical softmax's rows (``syn1``), one for each inner node, the root first; None where ``hs=0``. A
         tree of V words has V - 1 inner nodes: the last row is not used.
-    bags : pair of int64 array of words + 1 and int32 array, optional
+    bags : object with `offsets`, int64 array of words + 1, and `rows`, int32 array; optional
         Subwords: word w's vector is the mean of the input rows ``rows[offsets[w]:offsets[w + 1]]``.
     lock : float32 array, optional
         Factor of each input row's updates: 0 keeps a row as it is.
@@ -88,7 +88,7 @@ class Weights:
     input: Matrix
     output: Matrix | None = None
     nodes: Matrix | None = None
-    bags: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None
+    bags: Any = None
     lock: NDArray[np.float32] | None = None
 
     def matrices(self) -> list[Matrix]:
@@ -228,22 +228,28 @@ class _Run:
 
     def _worker(self) -> Any:
         c, w = self.config, self.weights
-        if not (c.sg and c.negative and not c.hs) or w.bags or w.lock is not None or self.losses is not None:
-            raise NotImplementedError("skip-gram with negative sampling alone")
         worker = _backend.train.Worker(
             w.input,
-            w.output,
+            w.output if c.negative else None,
+            w.nodes if c.hs else None,
             self.tokens,
             self.keep,
-            self.noise,
+            noise=self.noise,
+            tree=self.tree,
+            bags=w.bags,
+            lock=w.lock,
             window=c.window,
             shrink_windows=c.shrink_windows,
             negative=c.negative,
+            sg=c.sg,
+            cbow_mean=c.cbow_mean,
+            cbow_classic=c.cbow_classic,
             seed=c.seed & (1 << 64) - 1,
             stop=self.stop,
+            with_loss=self.losses is not None,
         )
         if self.scales:
-            worker.keep_hot_rows(*self.scales[:2])
+            worker.keep_hot_rows(*self.scales)
         return worker
 
     def _hot_scales(self) -> tuple[NDArray[np.float32], ...]:

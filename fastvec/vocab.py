@@ -201,7 +201,13 @@ class Vocab:
 
     def huffman(self) -> Huffman:
         """Return the Huffman tree for the words' counts (Huffman 1952); a count of 0 is taken as 1."""
-        raise NotImplementedError
+        n = len(self)
+        parents, offsets = np.empty(2 * n, np.int32), np.empty(n + 1, np.int64)
+        if not _backend.huffman.measure(self.counts, np.empty(n, np.int64), parents, offsets):
+            raise ValueError("the counts do not fall from word to word: this is no vocabulary in its order")
+        path = np.empty(offsets[n], np.int32)
+        _backend.huffman.fill(parents, offsets, path)
+        return Huffman(offsets, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,10 +115,6 @@ class Word2Vec:
         errors: Errors = "strict",
         progress: ProgressOption = None,
     ) -> None:
-        if sg != 1 or hs != 0:
-            raise ValueError(
-                f"sg={sg!r}, hs={hs!r}: only skip-gram with negative sampling (sg=1, hs=0) is there yet"
-            )
         self.config = TrainConfig(
             vector_size=vector_size,
             window=window,
@@ -282,8 +278,9 @@ class Word2Vec:
     def _set_vocab(self, vocab: Vocab) -> None:
         c = self.config
         self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
-        output = allocate_rows(len(vocab), c.vector_size)
-        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output), vocab)
+        output = allocate_rows(len(vocab), c.vector_size) if c.negative else None
+        nodes = allocate_rows(len(vocab), c.vector_size) if c.hs else None
+        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output, nodes), vocab)
 
     def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
         self._weights = weights

@@ -127,11 +127,11 @@ class Recorder:
         recorder = self
 
         class Worker:
-            def __init__(self, x, y, tokens, keep, noise, *, stop, **options):
+            def __init__(self, x, y, nodes, tokens, keep, *, noise, stop, **options):
                 self.rows, self.stop = (x, y), stop
                 recorder.options.append(options)
 
-            def keep_hot_rows(self, x, y):
+            def keep_hot_rows(self, x, y, nodes):
                 recorder.hot.append((x, y))
 
             def merge(self, part, parts):
@@ -192,7 +192,12 @@ def test_spans_come_in_another_order_each_epoch(recorder, sentences):
 
 def test_options_reach_the_kernel(recorder, sentences):
     Model(sentences, workers=1, window=3, shrink_windows=False, negative=7, seed=-1).train()
-    assert recorder.options == [{"window": 3, "shrink_windows": False, "negative": 7, "seed": 2**64 - 1}]
+    assert recorder.options == [
+        {
+            "window": 3, "shrink_windows": False, "negative": 7, "seed": 2**64 - 1, "sg": 1, "cbow_mean": 1,
+            "cbow_classic": False, "tree": None, "bags": None, "lock": None, "with_loss": False,
+        }
+    ]  # fmt: skip
 
 
 def test_no_more_threads_than_spans(recorder):

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from fastvec import _backend, config
 from fastvec.reference import train as reference
+from fastvec.vocab import Vocab
+from fastvec.words import WordTable
 
 COMPILED = [b for b in _backend.available() if b != "reference"]
 ALL = pytest.mark.parametrize("backend", _backend.available())
@@ -29,10 +31,30 @@ def uniform_noise(n):
     return np.stack([np.full(n, ALWAYS, np.uint32), np.arange(n, dtype=np.uint32)], axis=1)
 
 
+class Lists:
+    """A list of numbers below `end` for each word, under any names: bags, paths."""
+
+    def __init__(self, lengths, end, rng):
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self.rows = self.path = rng.integers(0, end, self.offsets[-1], dtype=np.int32)
+
+
+MODELS = {
+    f"{'sg' if sg else 'cbow'}-{kind}{'-bags' if bags else ''}": {"sg": sg, "hs": hs, "negative": negative, "bags": bags}
+    for sg in (1, 0)
+    for bags in (False, True)
+    for kind, hs, negative in (("ns", 0, 5), ("hs", 1, 0), ("both", 1, 5))
+}
+EVERY_MODEL = pytest.mark.parametrize("model", MODELS)
+
+
 class Case:
     """A corpus, a model and their parameters, drawn from a seed."""
 
-    def __init__(self, seed, n_words=40, n_tokens=60, size=20, window=5, negative=5, shrink=True, sample=0.8):
+    def __init__(
+        self, seed, n_words=40, n_tokens=60, size=20, window=5, negative=5, shrink=True, sample=0.8,
+        sg=1, hs=0, bags=False, lock=False, **options,
+    ):  # fmt: skip
         rng = np.random.default_rng(seed)
         self.tokens = rng.integers(0, n_words, n_tokens, dtype=np.int32)
         self.tokens[rng.random(n_tokens) < 0.1] = -1
@@ -40,22 +62,41 @@ class Case:
         self.noise = uniform_noise(n_words)
         self.noise[:, 0] = rng.integers(0, 2**32, n_words)
         self.noise[:, 1] = rng.integers(0, n_words, n_words)
-        self.input, self.output = rows(n_words, size, rng), rows(n_words, size, rng)
-        self.options = {"window": window, "negative": negative, "shrink_windows": shrink, "seed": seed}
+        n_rows = n_words + 30 * bags
+        self.input, self.output = rows(n_rows, size, rng), rows(n_words, size, rng) if negative else None
+        self.nodes = rows(n_words, size, rng) if hs else None
+        self.options = {"window": window, "negative": negative, "shrink_windows": shrink, "seed": seed, "sg": sg}
+        self.options |= {"cbow_mean": 1, "cbow_classic": False, "bags": None, "tree": None, "lock": None, **options}
+        if bags:
+            self.options["bags"] = Lists(rng.integers(1, 8, n_words), n_rows, rng)
+        if hs:
+            self.options["tree"] = self.tree(n_words, rng)
+        if lock:
+            self.options["lock"] = rng.choice([0, 0.5, 1], n_rows).astype(np.float32)
         self.stop = np.zeros(1, np.uint8)
 
-    def worker(self, backend, x, y):
+    @staticmethod
+    def tree(n_words, rng):
+        counts = np.sort(rng.integers(1, 100, n_words))[::-1].astype(np.int64)
+        words = WordTable.from_words(str(i) for i in range(n_words))
+        return Vocab(words, counts, int(counts.sum()), 1).huffman()
+
+    def matrices(self, dtype=np.float32):
+        return [None if m is None else m.astype(dtype) for m in (self.input, self.output, self.nodes)]
+
+    def worker(self, backend, *matrices):
+        matrices += (None,) * (3 - len(matrices))
         return _backend.load(backend, "train").Worker(
-            x, y, self.tokens, self.keep, self.noise, stop=self.stop, **self.options
+            *matrices, self.tokens, self.keep, noise=self.noise, stop=self.stop, **self.options
         )
 
     def run(self, backend, spans=None, dtype=np.float32, epoch=1, alpha=2.0**-4, step=2.0**-20):
         """The matrices after training, on copies."""
-        x, y = self.input.astype(dtype), self.output.astype(dtype)
-        worker = self.worker(backend, x, y)
+        matrices = self.matrices(dtype)
+        worker = self.worker(backend, *matrices)
         for start, stop in spans or [(0, len(self.tokens))]:
             assert worker.train(start, stop, epoch, alpha - start * step, step) == stop
-        return x, y
+        return [m for m in matrices if m is not None]
 
 
 def assert_near(got, expected):
@@ -64,29 +105,35 @@ def assert_near(got, expected):
 
 
 cases = st.builds(
-    Case,
+    dict,
     seed=st.integers(0, 2**32 - 1),
     n_words=st.sampled_from([1, 2, 5, 40, 200]),
     n_tokens=st.integers(1, 80),
     size=st.sampled_from([1, 15, 16, 40, 100]),
     window=st.sampled_from([1, 2, 5, 9, 30]),
-    negative=st.sampled_from([1, 2, 5, 6, 9, 20, 60]),
+    negative=st.sampled_from([1, 2, 5, 6, 9, 20, 60]),  # where there is negative sampling
     shrink=st.booleans(),
     sample=st.sampled_from([0.05, 0.6, 1.0]),
+    lock=st.booleans(),
+    cbow_mean=st.integers(0, 1),
+    cbow_classic=st.booleans(),
 )
 
 
 @EVERY_COMPILED
-@settings(max_examples=60, deadline=None)
-@given(case=cases)
-def test_compiled_kernels_compute_what_the_twin_computes(backend, case):
+@EVERY_MODEL
+@settings(max_examples=20, deadline=None)
+@given(drawn=cases)
+def test_compiled_kernels_compute_what_the_twin_computes(backend, model, drawn):
+    negative = drawn["negative"] if MODELS[model]["negative"] else 0
+    case = Case(**{**drawn, **MODELS[model], "negative": negative})
     before = case.input.copy()
     got, expected = (
         case.run(b, dtype=t, alpha=2.0**-6) for b, t in ((backend, np.float32), ("reference", np.float64))
     )
     assert_near(got, expected)
     size = before.any(axis=0).sum()
-    assert not got[0][:, size:].any() and not got[1][:, size:].any(), "the padding stays zero"
+    assert not any(m[:, size:].any() for m in got), "the padding stays zero"
 
 
 @EVERY_COMPILED
@@ -154,7 +201,7 @@ def test_own_copies_of_hot_rows_and_their_merge(backend):
     for name, dtype in ((backend, np.float32), ("reference", np.float64)):
         x, y = case.input.astype(dtype), case.output.astype(dtype)
         worker = case.worker(name, x, y)
-        worker.keep_hot_rows(*scales)
+        worker.keep_hot_rows(*scales, np.empty(0, np.float32))
         for epoch in range(2):
             worker.train(0, 30, epoch, 0.05, 0)
             x[2] += 1  # another thread's merge in between
@@ -170,7 +217,7 @@ def test_with_scale_one_a_merge_gives_the_shared_rows_all_that_was_learned():
     backend = _backend.available()[-1]
     x, y = case.input.copy(), case.output.copy()
     worker = case.worker(backend, x, y)
-    worker.keep_hot_rows(np.ones(30, np.float32), np.ones(30, np.float32))
+    worker.keep_hot_rows(np.ones(30, np.float32), np.ones(30, np.float32), np.empty(0, np.float32))
     worker.train(0, len(case.tokens), 1, 2.0**-4, 2.0**-20)
     assert np.array_equal(x, case.input)
     worker.merge()
@@ -208,7 +255,8 @@ def test_scores_beyond_the_range_of_exp_saturate(backend):
     ("change", "message"),
     [
         (dict(window=0), "window=0"),
-        (dict(negative=0), "negative=0"),
+        (dict(negative=-1), "negative=-1"),
+        (dict(negative=0), "output_vectors go with negative"),
         (dict(negative=61), "negative=61"),
     ],
 )

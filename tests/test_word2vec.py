@@ -188,11 +188,6 @@ def test_vocabulary_of_counts():
     assert model.train([["a", "b"]]) == (12, 12)
 
 
-@pytest.mark.parametrize("wrong", [{"sg": 0}, {"hs": 1}])
-def test_models_that_are_not_there(wrong):
-    with pytest.raises(ValueError, match="only skip-gram with negative sampling"):
-        Word2Vec(SENTENCES, **wrong)
-
 
 @pytest.mark.parametrize(
     "wrong", [{"vector_size": 0}, {"window": 0}, {"negative": 0}, {"alpha": -1}, {"workers": 0}]

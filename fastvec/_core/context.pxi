@@ -80,11 +80,11 @@ cdef bint reader_fill(Reader *r) noexcept nogil:
 
 
 cdef inline void group_start(Reader *r, Group *g, int32_t first) noexcept nogil:
-    """The centres of the group that starts at entry `first`: up to GROUP neighbours in one sentence."""
+    """The centres of the group that starts at entry `first`: up to `r.group` neighbours in one sentence."""
     cdef int32_t limit = r.n_centres if r.tail_read else r.n_centres + GROUP - 1
     g.first = first
     g.size = 1
-    while g.size < GROUP and first + g.size < limit and r.ids[first + g.size] >= 0:
+    while g.size < r.group and first + g.size < limit and r.ids[first + g.size] >= 0:
         g.size += 1
 
 

@@ -1,23 +1,27 @@
-# Negative sampling: the output rows of a group are those of its centres (label 1 for the words around each) and of
-# noise words (label 0 for the words around any). A group shares its noise, so it draws twice as much as one
-# centre would, and each draw counts half (measured in docs/architecture.md). Noise drawn twice is one row that
-# counts twice. word2vec.c leaves out noise that is the centre; here, noise that is any centre of the group is left out.
+# Negative sampling: the output rows of a group are those of its target words (label 1 for the inputs that go with
+# each) and of noise words (label 0 for all). A group shares its noise, so it draws more than one centre would, and
+# each draw counts less: `draws` of weight negative / draws (measured in docs/architecture.md). Noise drawn
+# twice is one row that counts twice. word2vec.c leaves out noise that is the target; here, noise that is any target of
+# the block is left out.
+#
+# Hierarchical softmax: the output rows are the nodes on the path of one target word, labelled 1 - bit of its code.
+#
+# With both, a block has the rows of both. The column of a target stands first, then noise, then nodes; without negative
+# sampling the targets' columns are not part of the block, and serve to weigh the others.
 
-cdef inline int32_t noise_draws(int32_t negative) noexcept nogil:
-    """Noise words of a group."""
-    return 2 * negative
+cdef enum:
+    WORD_DRAWS = 2  # noise words a group, times `negative`
+    BAG_DRAWS = 4   # where one input row goes with all words of its window
 
-
-cdef inline void draw_noise(Group *g, const Alias *noise, int32_t draws, uint64_t key,
-                            uint64_t place) noexcept nogil:
+cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t place) noexcept nogil:
     """Draw the group's random bits and fetch the entries of the alias table that they will ask for."""
     cdef int32_t k
-    for k in range(draws):
-        g.bits[k] = draw(key, place * <uint64_t>draws + <uint64_t>k)
-        fv_prefetch(noise.table + 2 * below(g.bits[k], noise.n_words))
+    for k in range(o.draws):
+        g.bits[k] = draw(key, place * <uint64_t>o.draws + <uint64_t>k)
+        fv_prefetch(o.noise.table + 2 * below(g.bits[k], o.noise.n_words))
 
 
-cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t word) noexcept nogil:
+cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t word, float label) noexcept nogil:
     """The column of the output row `target`: the one it has already, or a new one."""
     cdef:
         uint64_t bit = <uint64_t>1 << (word & 63)
@@ -28,22 +32,33 @@ cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t
                 return j
     seen[0] |= bit
     g.y[g.n] = target
+    g.label[g.n] = label
+    g.count[g.n] = 0
     g.n += 1
     return g.n - 1
 
 
-cdef inline void choose_targets(Group *g, const Rows *rows, const int32_t *centres, const Alias *noise,
-                                int32_t draws, float noise_weight) noexcept nogil:
-    """Point at the group's output rows."""
+cdef inline void choose_targets(const Objective *o, Group *g, const int32_t *ids, int32_t start,
+                                int32_t stop) noexcept nogil:
+    """Point at the output rows for the words of entries [start, stop), or of the first of them that fit."""
     cdef:
-        int32_t c, k, j, word
+        int32_t e, k, word
+        int64_t s
         uint64_t seen = 0
+        const Rows *rows = &o.y if o.draws else &o.nodes
     g.n = 0
-    for c in range(g.size):
-        g.column[c] = _add_target(g, row(rows, centres[c]), &seen, centres[c])
+    g.start = start
+    g.stop = min(stop, start + (MAX_POSITIVE if o.paths.offsets == NULL else 1))
+    for e in range(g.start, g.stop):
+        g.column[e - start] = _add_target(g, row(rows, ids[e]), &seen, ids[e], 1)
     g.n_positive = g.n
-    for k in range(draws):
-        word = noise_word(noise.table, noise.n_words, g.bits[k])
-        g.count[g.n] = 0
-        j = _add_target(g, row(rows, word), &seen, word)
-        g.count[j] += noise_weight
+    for k in range(o.draws):
+        word = noise_word(o.noise.table, o.noise.n_words, g.bits[k])
+        g.count[_add_target(g, row(rows, word), &seen, word, 0)] += o.noise_weight
+    if o.paths.offsets != NULL:
+        word = ids[start]
+        for s in range(o.paths.offsets[word], o.paths.offsets[word + 1]):
+            g.y[g.n] = row(&o.nodes, o.paths.items[s] >> 1)
+            g.label[g.n] = 1 - (o.paths.items[s] & 1)
+            g.count[g.n] = 1
+            g.n += 1

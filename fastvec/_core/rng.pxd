@@ -11,6 +11,7 @@ cdef enum Purpose:
     KEEP = 1     # subsampling: counter = the token's place in the corpus
     SHRINK = 2   # the window's size: counter = the centre's place
     NOISE = 3    # negatives: counter = place of the group's first centre * draws + k
+    LOSS = 4     # whether a group's loss is measured: counter = place of its first centre
 
 cdef inline uint64_t mix(uint64_t z) noexcept nogil:
     z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9u

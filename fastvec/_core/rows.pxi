@@ -12,6 +12,8 @@ cdef inline float *aligned(void *memory) noexcept nogil:
 cdef int rows_keep(Rows *rows, const float[::1] scale) except -1:
     """Take own copies of the first rows, one for each number of `scale`."""
     cdef size_t size = scale.shape[0] * rows.stride * sizeof(float)
+    if size == 0:
+        return 0
     rows.memory = calloc(2 * size + CACHE_LINE, 1)
     if rows.memory == NULL:
         raise MemoryError

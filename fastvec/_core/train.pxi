@@ -1,9 +1,9 @@
 # The training kernel, included by one shim for each ISA. Read in this order: rows.pxi, objective.pxi, context.pxi,
-# this file; the arithmetic is vec.h.
+# inputs.pxi, this file; the arithmetic is vec.h.
 #
 # A Worker belongs to one thread. Worker.train runs over a span of the corpus without the GIL: it streams the words
-# that survive subsampling in groups of neighbouring centres, and takes one block step a group: the input rows of
-# the words around the centres, against the output rows of the centres and of the negatives that they share. Groups pass
+# that survive subsampling in groups of neighbouring centres, and takes a block step a group: input rows (inputs.pxi)
+# against output rows (objective.pxi). Which rows these are is all that distinguishes the models. Groups pass
 # through three stages, each one group ahead of the next, so that memory is asked early: draw (random bits, fetch alias
 # entries), choose (output rows), step (arithmetic; meanwhile the chosen rows of the next group are fetched).
 # All randomness is a function of (seed, epoch, place in the corpus).
@@ -11,13 +11,14 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
-from fastvec._core.rng cimport KEEP, NOISE, SHRINK, below, draw, stream_key
+from fastvec._core.rng cimport KEEP, LOSS, NOISE, SHRINK, below, draw, stream_key
 from fastvec._core.sampling cimport Alias, is_kept, noise_word
-from fastvec._core.types cimport GROUP, MAX_NEGATIVE, MAX_TARGETS, Group, Reader, Rows
+from fastvec._core.types cimport (
+    FV_MAX_ROWS, GROUP, MAX_CODE, MAX_NEGATIVE, MAX_POSITIVE, MAX_TARGETS, Group, Inputs, Lists, Objective, Reader, Rows)
 
 cdef extern from "vec.h" nogil:
     enum:
-        FV_MAX_ROWS, FV_ROW_ALIGN
+        FV_ROW_ALIGN
     ctypedef struct fv_block:
         float **x
         float **y
@@ -30,19 +31,28 @@ cdef extern from "vec.h" nogil:
         int m, n
         float alpha
         float **newest
+        int hold, fresh
     void fv_block_step(const fv_block *b)
-    void fv_weigh_noise(float *weight, int positive, int n, const float *count)
+    double fv_block_loss(const fv_block *b)
+    void fv_weigh_others(float *weight, int positive, int n, const float *count)
+    void fv_mix(float **rows, int n, const float *mix, float *out, int64_t width)
+    void fv_unmix(float **rows, int n, const float *mix, const float *dx, int columns, int64_t width)
+    void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t width)
+    void fv_add_row(float *row, float scale, const float *delta, int64_t width)
+    void fv_fetch_row(const float *row, int64_t width)
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
 
 cdef enum:
-    RING = 4       # groups under way
-    BUFFER = 1024  # kept words in the reader's buffer, beside two windows
+    RING = 4         # groups under way
+    BUFFER = 1024    # kept words in the reader's buffer, beside two windows
     CACHE_LINE = 64
+    LOSS_EVERY = 64  # the loss is measured on one group in so many
 
 include "rows.pxi"
 include "objective.pxi"
 include "context.pxi"
+include "inputs.pxi"
 
 
 def group_size():
@@ -56,110 +66,185 @@ def max_negative():
 
 
 cdef class Worker:
-    """One thread's share of training: skip-gram with negative sampling.
+    """One thread's share of training.
 
     Parameters
     ----------
-    input_vectors, output_vectors : float32 arrays of (words, stride)
-        Updated in place, without locks (Hogwild). `stride` is a multiple of 16, and the columns beyond the vectors'
-        size are zero.
+    input_vectors : float32 array of (rows, stride)
+        A row a word, then those that `bags` name. Updated in place, without locks (Hogwild), as all three matrices
+        are. `stride` is a multiple of 16, and the columns beyond the vectors' size are zero.
+    output_vectors, node_vectors : float32 arrays of (words, stride), or None
+        For negative sampling, and for hierarchical softmax; at least one of them.
     tokens : int32 array
         The corpus: word ids, -1 after each sentence.
     keep : uint32 array of words
         Subsampling thresholds.
     noise : uint32 array of (words, 2)
         Alias table of the noise distribution.
-    window, shrink_windows, negative, seed
+    tree : Huffman
+        Each word's path, where there are `node_vectors`.
+    bags : object with offsets, rows; or None
+        As in `fastvec.train.Weights`.
+    lock : float32 array of rows, or None
+    window, shrink_windows, negative, sg, cbow_mean, cbow_classic, seed
         As in TrainConfig.
     stop : uint8 array of 1
         Set to another value than 0 by anyone, it ends `train` before the next block.
+    with_loss : bool
+        Measure the loss of one group in `LOSS_EVERY`; see `take_loss`.
     """
 
     cdef:
-        Rows x
-        Rows y
+        Inputs inputs
+        Objective objective
         Reader reader
         Group groups[RING]
-        Alias noise
-        int32_t window, draws
-        bint shrink_windows
-        float noise_weight
-        uint64_t seed, shrink_key, noise_key
+        int32_t window
+        bint shrink_windows, in_place, with_loss
+        uint64_t seed, shrink_key, noise_key, loss_key
+        double loss, pairs
         const uint8_t *stop
         object arrays
         fv_block block
-        float *x_rows[FV_MAX_ROWS]
-        int32_t x_words[FV_MAX_ROWS]
-        int32_t *entry_row         # which of them each entry of the buffer has
-        float label[MAX_TARGETS]
         float *weight
-        void *scratch              # holds weight, block.g, block.dx
+        void *scratch              # holds weight, block.g, dx, hidden
+        void *mix_scratch          # holds mix, bag_sums
 
-    def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, const int32_t[::1] tokens,
-                  const uint32_t[::1] keep, const uint32_t[:, ::1] noise, *, int window, bint shrink_windows,
-                  int negative, uint64_t seed, const uint8_t[::1] stop):
-        cdef int64_t stride = input_vectors.shape[1]
-        if stride % FV_ROW_ALIGN or stride == 0 or output_vectors.shape[1] != stride:
-            raise ValueError(f"rows of {stride} and {output_vectors.shape[1]} floats: not one multiple of 16")
-        if not (input_vectors.shape[0] == output_vectors.shape[0] == keep.shape[0] == noise.shape[0] > 0):
-            raise ValueError("input_vectors, output_vectors, keep and noise must have one row a word")
-        if not (1 <= negative <= MAX_NEGATIVE and window >= 1 and stop.shape[0] == 1 and tokens.shape[0] > 0):
-            raise ValueError(f"negative={negative} (1 to {MAX_NEGATIVE}), window={window} (1 or more)")
-        self.arrays = (input_vectors, output_vectors, tokens, keep, noise, stop)
-        self.x = Rows(&input_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
-        self.y = Rows(&output_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
-        self.noise = Alias(&noise[0, 0], <uint32_t>noise.shape[0])
+    def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, float[:, ::1] node_vectors,
+                  const int32_t[::1] tokens, const uint32_t[::1] keep, *, const uint32_t[:, ::1] noise, tree=None,
+                  bags=None, const float[::1] lock=None, int window, bint shrink_windows, int negative, bint sg,
+                  bint cbow_mean, bint cbow_classic, uint64_t seed, const uint8_t[::1] stop, bint with_loss=False):
+        cdef int64_t stride = input_vectors.shape[1], words = keep.shape[0]
+        if stride % FV_ROW_ALIGN or stride == 0:
+            raise ValueError(f"rows of {stride} floats: not a multiple of 16")
+        if not (input_vectors.shape[0] >= words > 0 and noise.shape[0] == words and noise.shape[1] == 2):
+            raise ValueError("input_vectors, keep and noise must have one row a word")
+        if not (0 <= negative <= MAX_NEGATIVE and window >= 1 and stop.shape[0] == 1 and tokens.shape[0] > 0):
+            raise ValueError(f"negative={negative} (0 to {MAX_NEGATIVE}), window={window} (1 or more)")
+        if (negative > 0) != (output_vectors is not None) or (tree is not None) != (node_vectors is not None):
+            raise ValueError("output_vectors go with negative, node_vectors with tree")
+        if output_vectors is None and node_vectors is None:
+            raise ValueError("neither negative sampling nor hierarchical softmax: there is nothing to train")
+        if lock is not None and lock.shape[0] != input_vectors.shape[0]:
+            raise ValueError(f"{lock.shape[0]} lock factors for {input_vectors.shape[0]} rows")
+        self.arrays = (input_vectors, output_vectors, node_vectors, tokens, keep, noise, lock, stop)
+        self.inputs.rows = Rows(&input_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
+        self.inputs.sg, self.inputs.cbow_mean, self.inputs.cbow_classic = sg, cbow_mean, cbow_classic
+        self.inputs.lock = NULL if lock is None else &lock[0]
+        if bags is not None:
+            self.inputs.bags = self._lists(bags.offsets, bags.rows, words, input_vectors.shape[0])
+        self.objective.noise = Alias(&noise[0, 0], <uint32_t>words)
+        if output_vectors is not None:
+            self.objective.y = self._output(output_vectors, words, stride)
+            self.objective.draws = negative * (BAG_DRAWS if sg and bags is not None else WORD_DRAWS)
+            self.objective.noise_weight = <float>negative / <float>self.objective.draws
+        if node_vectors is not None:
+            self.objective.nodes = self._output(node_vectors, words, stride)
+            self.objective.paths = self._lists(tree.offsets, tree.path, words, 2 * words)
+            self._check_paths(words)
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
+        self.in_place = sg and bags is None and lock is None
+        self.with_loss = with_loss
         self.stop = &stop[0]
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
         self.reader.keep = &keep[0]
         self.reader.window = window
-        self.draws = noise_draws(negative)
-        self.noise_weight = <float>negative / <float>self.draws
+        self.reader.group = GROUP if tree is None else 1
         self.reader.capacity = BUFFER + 2 * window + GROUP
         self._allocate(stride)
 
+    cdef Rows _output(self, float[:, ::1] rows, int64_t words, int64_t stride) except *:
+        if rows.shape[0] != words or rows.shape[1] != stride:
+            raise ValueError(f"output rows of ({rows.shape[0]}, {rows.shape[1]}): ({words}, {stride}) are needed")
+        return Rows(&rows[0, 0], stride, 0, NULL, NULL, NULL, NULL)
+
+    cdef Lists _lists(self, const int64_t[::1] offsets, const int32_t[::1] items, int64_t words, int64_t end) except *:
+        """Lists whose items lie in [0, end)."""
+        cdef Lists found
+        cdef int64_t i
+        cdef bint good = offsets.shape[0] == words + 1 and offsets[0] == 0 and offsets[words] == items.shape[0]
+        for i in range(words if good else 0):
+            good = good and offsets[i] <= offsets[i + 1]
+        for i in range(items.shape[0]):
+            good = good and 0 <= items[i] < end
+        if not good:
+            raise ValueError(f"lists of numbers below {end} for {words} words: bounds or numbers are impossible")
+        self.arrays += (offsets, items)
+        found.offsets, found.items = &offsets[0], NULL
+        if items.shape[0]:
+            found.items = &items[0]
+        return found
+
+    cdef int _check_paths(self, int64_t words) except -1:
+        cdef int64_t i
+        for i in range(words):
+            if self.objective.paths.offsets[i + 1] - self.objective.paths.offsets[i] > MAX_CODE:
+                raise ValueError(f"word {i} has a path of more than {MAX_CODE} steps")
+        return 0
+
     cdef int _allocate(self, int64_t stride) except -1:
         cdef Reader *r = &self.reader
+        cdef Inputs *in_ = &self.inputs
+        cdef int64_t entries = 2 * self.window + GROUP
         cdef int g, j
         r.ids = <int32_t *>calloc(r.capacity + self.window + 1, sizeof(int32_t))
         r.places = <int64_t *>calloc(r.capacity + self.window + 1, sizeof(int64_t))
-        self.entry_row = <int32_t *>calloc(2 * self.window + GROUP, sizeof(int32_t))
-        self.scratch = calloc((2 * MAX_TARGETS + stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
-        if not (r.ids and r.places and self.entry_row and self.scratch):
+        in_.entry_row = <int32_t *>calloc(entries, sizeof(int32_t))
+        in_.entry = <float **>calloc(entries, sizeof(float *))
+        in_.mix = <float *>calloc(2 * entries * GROUP, sizeof(float))
+        self.scratch = calloc((2 * MAX_TARGETS + 2 * stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
+        if not in_.sg and in_.bags.offsets != NULL:
+            self.mix_scratch = calloc(entries * stride * sizeof(float) + CACHE_LINE, 1)
+            if self.mix_scratch == NULL:
+                raise MemoryError
+            in_.bag_sums = aligned(self.mix_scratch)
+        if not (r.ids and r.places and in_.entry_row and in_.entry and in_.mix and self.scratch):
             raise MemoryError
         self.weight = aligned(self.scratch)
         self.block.g = self.weight + MAX_TARGETS * FV_MAX_ROWS
-        self.block.dx = self.block.g + MAX_TARGETS * FV_MAX_ROWS
+        self.block.dx = in_.dx = self.block.g + MAX_TARGETS * FV_MAX_ROWS
+        in_.hidden = in_.dx + stride * FV_MAX_ROWS
         for g in range(RING):
             for j in range(MAX_TARGETS):
-                self.groups[g].y[j] = self.y.shared
+                self.groups[g].y[j] = in_.rows.shared  # to be fetched, whatever it is
             for j in range(GROUP):
-                self.groups[g].newest[j] = self.x.shared
-        self.block.x = self.x_rows
-        self.block.label = self.label
-        self.block.weight = self.weight
+                self.groups[g].newest[j] = in_.rows.shared
+        self.block.x = in_.x
         self.block.width = stride
+        self.block.hold = not self.in_place
         return 0
 
     def __dealloc__(self):
         free(self.reader.ids)
         free(self.reader.places)
-        free(self.entry_row)
+        free(self.inputs.entry_row)
+        free(self.inputs.entry)
+        free(self.inputs.mix)
         free(self.scratch)
-        free(self.x.memory)
-        free(self.y.memory)
+        free(self.mix_scratch)
+        free(self.inputs.rows.memory)
+        free(self.objective.y.memory)
+        free(self.objective.nodes.memory)
 
-    def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale):
-        """Work on own copies of the first rows of both matrices, so that threads do not contend for them.
+    def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale, const float[::1] node_scale):
+        """Work on own copies of the first rows of the matrices, so that threads do not contend for them.
 
         One copy for each scale; at a merge, the row's change is added to the shared one multiplied by it.
         """
-        if not 0 < max(input_scale.shape[0], output_scale.shape[0]) <= self.noise.n_words or self.x.memory != NULL:
-            raise ValueError(f"{input_scale.shape[0]} and {output_scale.shape[0]} hot rows; keep them once")
-        self.arrays += (input_scale, output_scale)
-        rows_keep(&self.x, input_scale)
-        rows_keep(&self.y, output_scale)
+        cdef int64_t most = max(input_scale.shape[0], output_scale.shape[0], node_scale.shape[0])
+        if (
+            most > self.objective.noise.n_words
+            or self.inputs.rows.memory != NULL or self.objective.y.memory != NULL or self.objective.nodes.memory != NULL
+            or (self.inputs.bags.offsets != NULL and input_scale.shape[0])
+            or (self.objective.draws == 0 and output_scale.shape[0])
+            or (self.objective.paths.offsets == NULL and node_scale.shape[0])
+        ):
+            raise ValueError(f"{input_scale.shape[0]}, {output_scale.shape[0]} and {node_scale.shape[0]} hot rows: of "
+                             "rows that are there, keep them once")
+        self.arrays += (input_scale, output_scale, node_scale)
+        rows_keep(&self.inputs.rows, input_scale)
+        rows_keep(&self.objective.y, output_scale)
+        rows_keep(&self.objective.nodes, node_scale)
 
     def merge(self, int32_t part=0, int32_t parts=1):
         """Exchange the own copies' changes with the shared rows, for one of `parts` parts of the hot rows.
@@ -169,8 +254,15 @@ cdef class Worker:
         if not 0 <= part < parts:
             raise ValueError(f"part {part} of {parts}")
         with nogil:
-            rows_merge(&self.x, part, parts)
-            rows_merge(&self.y, part, parts)
+            rows_merge(&self.inputs.rows, part, parts)
+            rows_merge(&self.objective.y, part, parts)
+            rows_merge(&self.objective.nodes, part, parts)
+
+    def take_loss(self):
+        """Return the loss of the groups measured since the last call, and their number of pairs of words."""
+        found = self.loss, self.pairs
+        self.loss = self.pairs = 0
+        return found
 
     def train(self, int64_t start, int64_t stop, uint64_t epoch, double alpha, double alpha_step):
         """Train on the centres tokens[start:stop]; the learning rate at token p is alpha - (p - start) * alpha_step.
@@ -183,6 +275,7 @@ cdef class Worker:
         r.keep_key = stream_key(self.seed, epoch, KEEP)
         self.shrink_key = stream_key(self.seed, epoch, SHRINK)
         self.noise_key = stream_key(self.seed, epoch, NOISE)
+        self.loss_key = stream_key(self.seed, epoch, LOSS)
         with nogil:
             reader_start(r, start, stop)
             while self.stop[0] == 0 and reader_fill(r):
@@ -207,7 +300,7 @@ cdef class Worker:
                 drawn += 1
             if chosen < drawn and (drawn - chosen > 1 or next >= r.n_centres):
                 g = &self.groups[chosen % RING]
-                choose_targets(g, &self.y, r.ids + g.first, &self.noise, self.draws, self.noise_weight)
+                self.choose(g)
                 chosen += 1
             if stepped < chosen and (chosen - stepped > 1 or next >= r.n_centres):
                 g = &self.groups[stepped % RING]
@@ -234,59 +327,64 @@ cdef class Worker:
             g.high = max(g.high, c + reach + 1)
             newest = c + self.window
             if newest < r.n and r.ids[newest] >= 0:
-                g.newest[c - g.first] = row(&self.x, r.ids[newest])
+                g.newest[c - g.first] = row(&self.inputs.rows, r.ids[newest])
         sentence_limits(r, g)
-        draw_noise(g, &self.noise, self.draws, self.noise_key, <uint64_t>r.places[g.first])
+        draw_noise(&self.objective, g, self.noise_key, <uint64_t>r.places[g.first])
+
+    cdef inline void choose(self, Group *g) noexcept nogil:
+        """Point at the output rows of the group's first block; fetch what its input rows are made of."""
+        cdef int32_t c
+        if self.inputs.bags.offsets == NULL or not self.inputs.sg:
+            choose_targets(&self.objective, g, self.reader.ids, g.first, g.first + g.size)
+        else:
+            choose_targets(&self.objective, g, self.reader.ids, g.low, g.high)
+            for c in range(g.size):
+                fetch_bag(&self.inputs, self.reader.ids[g.first + c])
 
     cdef inline void step(self, Group *g, float alpha) noexcept nogil:
-        """Take the group's block step; one for each FV_MAX_ROWS different words around it, where there are more."""
+        """Take the group's block step; or several, where there are more rows or targets than a block takes."""
+        cdef:
+            Inputs *in_ = &self.inputs
+            int32_t start = g.low, stop
+            bint measured = self.with_loss and draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0
+        self.block.alpha = alpha
+        if in_.sg and in_.bags.offsets == NULL:
+            while start < g.high:
+                stop = choose_words(in_, &self.reader, g, start)
+                weigh_words(in_, g, start, stop, self.weight)
+                self.block.fresh = True
+                if not self.in_place:
+                    hold_words(in_)
+                self.take(g, measured)
+                if not (self.in_place or self.block.fresh):
+                    free_words(in_)
+                start = stop
+            return
+        self.block.fresh = True
+        gather(in_, &self.reader, g)
+        while True:
+            weigh_hidden(in_, g, self.weight)
+            self.take(g, measured)
+            if not in_.sg or g.stop == g.high:
+                break
+            choose_targets(&self.objective, g, self.reader.ids, g.stop, g.high)
+        if not self.block.fresh:
+            scatter(in_, &self.reader, g)
+
+    cdef inline void take(self, Group *g, bint measured) noexcept nogil:
+        """One block step: all rows of X against the output rows."""
         cdef:
             fv_block *b = &self.block
-            int32_t j, start = g.low, stop
-        b.n, b.y, b.alpha = g.n, g.y, alpha
-        for j in range(g.n):
-            self.label[j] = j < g.n_positive
-        while start < g.high:
-            stop = self.choose_inputs(g, start)
-            if b.m:
-                self.weigh(g, start, stop)
-                fv_block_step(b)
-            start = stop
-
-    cdef inline int32_t choose_inputs(self, Group *g, int32_t start) noexcept nogil:
-        """Point at the different input rows of the words from entry `start` on, up to FV_MAX_ROWS; returns the entry
-        after the last. `entry_row` notes which row each entry has."""
-        cdef:
-            int32_t p = start, i, m = 0, word
-            uint64_t seen = 0, bit
-        while p < g.high and m < FV_MAX_ROWS:
-            if g.size > 1 or p != g.first:
-                word = self.reader.ids[p]
-                bit = <uint64_t>1 << (word & 63)
-                i = m
-                if seen & bit:
-                    i = 0
-                    while i < m and self.x_words[i] != word:
-                        i += 1
-                seen |= bit
-                if i == m:
-                    self.x_words[m] = word
-                    self.x_rows[m] = row(&self.x, word)
-                    m += 1
-                self.entry_row[p - start] = i
-            p += 1
-        self.block.m = m
-        return p
-
-    cdef inline void weigh(self, Group *g, int32_t start, int32_t stop) noexcept nogil:
-        """Fill in the weights: how many pairs each input row of entries [start, stop) has with each output row."""
-        cdef:
-            int32_t c, i, p
-            float *column
-        memset(self.weight, 0, g.n_positive * FV_MAX_ROWS * sizeof(float))
-        for c in range(g.size):
-            column = self.weight + g.column[c] * FV_MAX_ROWS
-            p = g.first + c
-            for i in range(max(start, p - g.reach[c]), min(stop, p + g.reach[c] + 1)):
-                column[self.entry_row[i - start]] += i != p
-        fv_weigh_noise(self.weight, g.n_positive, g.n, g.count)
+            int32_t skip = 0 if self.objective.draws else g.n_positive, i
+        if self.inputs.m == 0:
+            return
+        fv_weigh_others(self.weight, g.n_positive, g.n, g.count)
+        b.m, b.n = self.inputs.m, g.n - skip
+        b.y, b.label, b.weight = g.y + skip, g.label + skip, self.weight + skip * FV_MAX_ROWS
+        if measured:
+            self.loss += fv_block_loss(b)
+            for i in range(g.n_positive * FV_MAX_ROWS):
+                self.pairs += self.weight[i]
+        if b.n:
+            fv_block_step(b)
+            b.fresh = False

@@ -1,15 +1,19 @@
-"""The structs that the kernel family hands around. Rows, readers and groups only point; `Worker` (train.pxi) owns."""
+"""The structs that the kernel family hands around. They only point; `Worker` (train.pxi) owns."""
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from fastvec._core.sampling cimport Alias
 
 cdef extern from "vec.h":
     enum:
-        GROUP "FV_GROUP"  # neighbouring centres that share a block and its noise
+        GROUP "FV_GROUP"  # neighbouring centres that share a block and its noise, at most
+        FV_MAX_ROWS       # input rows of a block, at most
 
 cdef enum:
     MAX_NEGATIVE = 60
-    MAX_DRAWS = 120    # noise words of a group
-    MAX_TARGETS = 124  # output rows of a block: GROUP + MAX_DRAWS
+    MAX_DRAWS = 240    # noise words of a group
+    MAX_POSITIVE = 32  # target words of a block
+    MAX_CODE = 96      # steps of a Huffman path: counts that add up to less than 2^63 make no longer one
+    MAX_TARGETS = 368  # output rows of a block: MAX_POSITIVE + MAX_DRAWS + MAX_CODE
 
 cdef struct Rows:
     # A matrix of float32 rows, `stride` floats apart, a multiple of 16. Rows 0 ... n_hot - 1, those of the most
@@ -22,6 +26,20 @@ cdef struct Rows:
     const float *scale  # of each hot row's merge
     void *memory        # holds hot and base
 
+cdef struct Lists:
+    # A list of int32 for each word: items[offsets[w]] ... items[offsets[w + 1] - 1].
+    const int64_t *offsets
+    const int32_t *items
+
+cdef struct Objective:
+    # What the input side is trained against (objective.pxi).
+    Rows y               # negative sampling's rows
+    Alias noise
+    int32_t draws        # noise words of a group; 0: no negative sampling
+    float noise_weight   # what each counts
+    Rows nodes           # hierarchical softmax's rows
+    Lists paths          # each word's steps from the root, 2 * node + bit; NULL: no hierarchical softmax
+
 cdef struct Reader:
     # The words of a span that survive subsampling, streamed through a buffer (context.pxi).
     const int32_t *tokens    # the corpus: word ids, -1 after each sentence
@@ -32,6 +50,7 @@ cdef struct Reader:
     int64_t stop             # the first token that is no centre any more
     bint tail_read           # whether the words beyond `stop` that serve as context have been read
     int32_t window
+    int32_t group            # centres of a group, at most
     int32_t capacity
     int32_t *ids             # buffer: word ids and -1, as in the corpus
     int64_t *places          # buffer: where each stands in the corpus
@@ -41,14 +60,33 @@ cdef struct Reader:
 
 cdef struct Group:
     # Neighbouring centres and what they are trained against, prepared ahead of its block step (train.pxi).
-    int32_t first            # buffer entries first ... first + size - 1 are the centres
+    int32_t first                  # buffer entries first ... first + size - 1 are the centres
     int32_t size
-    int32_t low, high        # entries low ... high - 1 are in the window of a centre, or a centre
-    int32_t reach[GROUP]     # each centre's window, shrunk
-    int32_t column[GROUP]    # each centre's output row
-    int32_t n                # output rows: the distinct centres, then the distinct negatives
-    int32_t n_positive
+    int32_t low, high              # entries low ... high - 1 are in the window of a centre, or a centre
+    int32_t reach[GROUP]           # each centre's window, shrunk
+    int32_t start, stop            # entries whose words are the targets of the present block
+    int32_t column[MAX_POSITIVE]   # each target's output row
+    int32_t n_positive             # output rows: the distinct targets, then noise, then nodes of a path
+    int32_t n
     float *y[MAX_TARGETS]
-    float count[MAX_TARGETS]  # what each noise row counts
-    float *newest[GROUP]     # input rows that enter the windows, to be fetched
+    float label[MAX_TARGETS]
+    float count[MAX_TARGETS]       # what each row of noise, or of a path, counts
+    float *newest[GROUP]           # input rows that enter the windows, to be fetched
     uint64_t bits[MAX_DRAWS]
+
+cdef struct Inputs:
+    # The input side of a block (inputs.pxi).
+    Rows rows
+    Lists bags                     # the input rows of each word; NULL: its own row alone
+    const float *lock              # factor of each input row's updates; NULL: 1
+    bint sg, cbow_mean, cbow_classic
+    float *x[FV_MAX_ROWS]          # the rows of X
+    int32_t m
+    float *dx                      # their gradients, where they are not updated in place
+    int32_t x_words[FV_MAX_ROWS]   # skip-gram: whose rows they are,
+    int32_t *entry_row             # and which of them each entry has
+    float *hidden                  # otherwise: room for them
+    int32_t contexts[GROUP]        # CBOW: words around each centre
+    float **entry                  # the rows that X is made of, one an entry,
+    float *mix                     # the share of each in each row of X, and what it gets of that row's gradient
+    float *bag_sums                # room for such rows, where they are sums of bags

@@ -15,10 +15,13 @@
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
  *             while the rows of X pass by; both products share the loads of G and X
  *
- * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. The loads that
- * the next block will wait for are issued between the products. */
+ * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. There it is left
+ * for the caller (`hold`) where the rows of X are made of others: means of contexts, or of subwords. The loads that the
+ * next block will wait for are issued between the products. */
 #ifndef FASTVEC_VEC_H
 #define FASTVEC_VEC_H
+
+#include <math.h>
 
 #include "simd.h"
 
@@ -40,6 +43,8 @@ typedef struct {
     int m, n;
     float alpha;
     float *const *newest; /* FV_GROUP rows of X that a later block will want */
+    int hold;             /* X stays; its gradient is left in dx, */
+    int fresh;            /* in place of what was there, or added to it */
 } fv_block;
 
 static FV_INLINE void fv_score_tile(const int rows, const int columns, float *const *x, float *const *y,
@@ -165,18 +170,17 @@ static FV_INLINE void fv_update_columns(int columns, const int first, const int 
 
 static FV_INLINE void fv_update(const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
-    if (tiles == 1) {
-        fv_update_columns(b->n, 1, 1, b, 0);
-        return;
-    }
     for (j = tile = 0; tile < tiles; j += columns, tile++) {
+        const int first = b->hold ? b->fresh && tile == 0 : tile == 0, last = !b->hold && tile == tiles - 1;
         columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
-        if (tile == 0)
+        if (first && last)
+            fv_update_columns(columns, 1, 1, b, j);
+        else if (first)
             fv_update_columns(columns, 1, 0, b, j);
-        else if (tile < tiles - 1)
-            fv_update_columns(columns, 0, 0, b, j);
-        else
+        else if (last)
             fv_update_columns(columns, 0, 1, b, j);
+        else
+            fv_update_columns(columns, 0, 0, b, j);
     }
 }
 
@@ -186,14 +190,87 @@ static void fv_block_step(const fv_block *b) {
     fv_update(b);
 }
 
-/* Weights of the noise columns: count[j] times the pairs that each row of X has with the positive columns. */
-static FV_INLINE void fv_weigh_noise(float *weight, int positive, int n, const float *count) {
+/* The loss of the rows as they are: the sum over all pairs of W (L -log s(S), (1 - L) -log(1 - s(S))), s the sigmoid. */
+static double fv_block_loss(const fv_block *b) {
+    double loss = 0.0;
+    int i, j;
+    fv_scores(b);
+    for (j = 0; j < b->n; j++)
+        for (i = 0; i < b->m; i++) {
+            const float s = b->label[j] > 0.5f ? -b->g[j * FV_MAX_ROWS + i] : b->g[j * FV_MAX_ROWS + i];
+            loss += b->weight[j * FV_MAX_ROWS + i] * (s > 0.0f ? s + log1pf(expf(-s)) : log1pf(expf(s)));
+        }
+    return loss;
+}
+
+/* Weights of the columns of noise and nodes: count[j] times the pairs that each row of X has with the targets. */
+static FV_INLINE void fv_weigh_others(float *weight, int positive, int n, const float *count) {
     int i, j;
     for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
         vf pairs = vf_load(weight + i);
         for (j = 1; j < positive; j++) pairs = vf_add(pairs, vf_load(weight + j * FV_MAX_ROWS + i));
         for (j = positive; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(count[j]), pairs));
     }
+}
+
+/* Rows of X that are made of others: out[c] = sum over e of mix[e * FV_GROUP + c] * rows[e], FV_GROUP rows of out. */
+static void fv_mix(float *const *rows, int n, const float *mix, float *out, int64_t width) {
+    int64_t d;
+    int e, c;
+    for (d = 0; d < width; d += VF_WIDTH) {
+        vf acc[FV_GROUP];
+        FV_UNROLL for (c = 0; c < FV_GROUP; c++) acc[c] = vf_set1(0.0f);
+        for (e = 0; e < n; e++) {
+            const vf v = vf_load(rows[e] + d);
+            FV_UNROLL for (c = 0; c < FV_GROUP; c++) acc[c] = vf_fma(vf_set1(mix[e * FV_GROUP + c]), v, acc[c]);
+        }
+        FV_UNROLL for (c = 0; c < FV_GROUP; c++) vf_store(out + c * width + d, acc[c]);
+    }
+}
+
+/* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * dx[c], for `columns` rows of dx. */
+static void fv_unmix(float *const *rows, int n, const float *mix, const float *dx, int columns, int64_t width) {
+    int64_t d;
+    int e, c;
+    for (d = 0; d < width; d += VF_WIDTH) {
+        vf delta[FV_GROUP];
+        FV_UNROLL for (c = 0; c < FV_GROUP; c++) delta[c] = c < columns ? vf_load(dx + c * width + d) : vf_set1(0.0f);
+        for (e = 0; e < n; e++) {
+            vf v = vf_load(rows[e] + d);
+            FV_UNROLL for (c = 0; c < FV_GROUP; c++) v = vf_fma(vf_set1(mix[e * FV_GROUP + c]), delta[c], v);
+            vf_store(rows[e] + d, v);
+        }
+    }
+}
+
+/* out = scale * (the sum of n rows of a matrix). */
+static void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t width) {
+    const vf factor = vf_set1(scale);
+    int64_t d, i;
+    for (d = 0; d < width; d += VF_WIDTH) vf_store(out + d, vf_set1(0.0f));
+    for (i = 0; i < n; i += 4) {
+        const float *r[4];
+        int64_t k;
+        for (k = 0; k < 4; k++) r[k] = matrix + rows[i + k < n ? i + k : i] * width;
+        const vf second = vf_set1(i + 1 < n), third = vf_set1(i + 2 < n), fourth = vf_set1(i + 3 < n);
+        for (d = 0; d < width; d += VF_WIDTH) {
+            vf a = vf_fma(second, vf_load(r[1] + d), vf_load(r[0] + d));
+            vf b = vf_fma(fourth, vf_load(r[3] + d), vf_mul(third, vf_load(r[2] + d)));
+            vf_store(out + d, vf_add(vf_load(out + d), vf_add(a, b)));
+        }
+    }
+    for (d = 0; d < width; d += VF_WIDTH) vf_store(out + d, vf_mul(factor, vf_load(out + d)));
+}
+
+/* row += scale * delta */
+static FV_INLINE void fv_add_row(float *row, float scale, const float *delta, int64_t width) {
+    int64_t d;
+    for (d = 0; d < width; d += VF_WIDTH) vf_store(row + d, vf_fma(vf_set1(scale), vf_load(delta + d), vf_load(row + d)));
+}
+
+static FV_INLINE void fv_fetch_row(const float *row, int64_t width) {
+    int64_t d;
+    for (d = 0; d < width; d += FV_ROW_ALIGN) FV_PREFETCH(row + d);
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */

@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 GROUP = 4
-"""Neighbouring centres that share a block and its noise."""
+"""Neighbouring centres that share a block and its noise, at most; one with hierarchical softmax."""
 MAX_ROWS = 16
 """Input rows of a block."""
+MAX_POSITIVE = 32
+"""Target words of a block."""
 MAX_NEGATIVE = 60
+WORD_DRAWS, BAG_DRAWS = 2, 4
+"""Noise words a group, times `negative`; the latter for skip-gram with subwords."""
 ROW_ALIGN = 16
+LOSS_EVERY = 64
+"""The loss is measured on one group in so many."""
 
 _64 = (1 << 64) - 1
-_KEEP, _SHRINK, _NOISE = 1, 2, 3
+_KEEP, _SHRINK, _NOISE, _LOSS = 1, 2, 3, 4
 
 
 def draw(key: int, counter: int) -> int:
@@ -86,53 +92,85 @@ class Worker:
     def __init__(
         self,
         input_vectors: Floats,
-        output_vectors: Floats,
+        output_vectors: Floats | None,
+        node_vectors: Floats | None,
         tokens: NDArray[np.int32],
         keep: NDArray[np.uint32],
-        noise: NDArray[np.uint32],
         *,
+        noise: NDArray[np.uint32],
+        tree: Any = None,
+        bags: Any = None,
+        lock: NDArray[np.float32] | None = None,
         window: int,
         shrink_windows: bool,
         negative: int,
+        sg: int,
+        cbow_mean: int,
+        cbow_classic: bool,
         seed: int,
         stop: NDArray[np.uint8],
+        with_loss: bool = False,
     ) -> None:
-        stride = input_vectors.shape[1]
-        if stride % ROW_ALIGN or stride == 0 or output_vectors.shape[1] != stride:
-            raise ValueError(f"rows of {stride} and {output_vectors.shape[1]} floats: not one multiple of 16")
-        if not len(input_vectors) == len(output_vectors) == len(keep) == len(noise) > 0:
-            raise ValueError("input_vectors, output_vectors, keep and noise must have one row a word")
-        if not (1 <= negative <= MAX_NEGATIVE and window >= 1 and len(stop) == 1 and len(tokens) > 0):
-            raise ValueError(f"negative={negative} (1 to {MAX_NEGATIVE}), window={window} (1 or more)")
-        self.shared = (input_vectors, output_vectors)
-        self.x, self.y = input_vectors, output_vectors
+        stride, words = input_vectors.shape[1], len(keep)
+        if stride % ROW_ALIGN or stride == 0:
+            raise ValueError(f"rows of {stride} floats: not a multiple of 16")
+        if not (len(input_vectors) >= words > 0 and noise.shape == (words, 2)):
+            raise ValueError("input_vectors, keep and noise must have one row a word")
+        if not (0 <= negative <= MAX_NEGATIVE and window >= 1 and len(stop) == 1 and len(tokens) > 0):
+            raise ValueError(f"negative={negative} (0 to {MAX_NEGATIVE}), window={window} (1 or more)")
+        if (negative > 0) != (output_vectors is not None) or (tree is not None) != (node_vectors is not None):
+            raise ValueError("output_vectors go with negative, node_vectors with tree")
+        if output_vectors is None and node_vectors is None:
+            raise ValueError("neither negative sampling nor hierarchical softmax: there is nothing to train")
+        for rows in (output_vectors, node_vectors):
+            if rows is not None and rows.shape != (words, stride):
+                raise ValueError(f"output rows of {rows.shape}: ({words}, {stride}) are needed")
+        if lock is not None and len(lock) != len(input_vectors):
+            raise ValueError(f"{len(lock)} lock factors for {len(input_vectors)} rows")
+        self.shared = [input_vectors, output_vectors, node_vectors]
+        self.x, self.y, self.nodes = input_vectors, output_vectors, node_vectors
         self.tokens, self.keep, self.noise = tokens, keep.tolist(), noise.tolist()
+        self.tree, self.bags, self.lock = tree, bags, lock
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
-        self.draws = 2 * negative
-        self.noise_weight = 0.5
-        self.stop = stop
+        self.sg, self.cbow_mean, self.cbow_classic = sg, cbow_mean, cbow_classic
+        self.draws = negative * (BAG_DRAWS if sg and bags is not None else WORD_DRAWS)
+        self.noise_weight = negative / self.draws if negative else 0.0
+        self.group = GROUP if tree is None else 1
+        self.stop, self.with_loss = stop, with_loss
+        self.loss = self.pairs = 0.0
 
-    def keep_hot_rows(self, input_scale: NDArray[np.float32], output_scale: NDArray[np.float32]) -> None:
+    def keep_hot_rows(self, *scales: NDArray[np.float32]) -> None:
         """Work on own copies of the first rows; the rows behind them stay shared."""
-        self.scale = (input_scale, output_scale)
-        self.hot = [rows[: len(s)].copy() for rows, s in zip(self.shared, self.scale, strict=True)]
-        self.base = [rows.copy() for rows in self.hot]
-        self.x, self.y = (_Overlay(h, s) for h, s in zip(self.hot, self.shared, strict=True))  # type: ignore[assignment]
+        self.scales = scales
+        rows = [r if r is not None else np.empty((0, 1), np.float32) for r in self.shared]
+        self.hot = [r[: len(s)].copy() for r, s in zip(rows, scales, strict=True)]
+        self.base = [hot.copy() for hot in self.hot]
+        self.x, self.y, self.nodes = (  # type: ignore[assignment]
+            None if shared is None else _Overlay(hot, shared)
+            for hot, shared in zip(self.hot, self.shared, strict=True)
+        )
 
     def merge(self, part: int = 0, parts: int = 1) -> None:
         """shared += scale * (mine - base); mine = base = shared, for one of `parts` parts of the hot rows."""
         if not 0 <= part < parts:
             raise ValueError(f"part {part} of {parts}")
-        for shared, scale, hot, base in zip(self.shared, self.scale, self.hot, self.base, strict=True):
+        for shared, scale, hot, base in zip(self.shared, self.scales, self.hot, self.base, strict=True):
             rows = slice(part * len(hot) // parts, (part + 1) * len(hot) // parts)
-            shared[rows] += scale[rows, None] * (hot[rows] - base[rows])
-            hot[rows] = base[rows] = shared[rows]
+            if shared is not None:
+                shared[rows] += scale[rows, None] * (hot[rows] - base[rows])
+                hot[rows] = base[rows] = shared[rows]
+
+    def take_loss(self) -> tuple[float, float]:
+        """Return the loss of the groups measured since the last call, and their number of pairs of words."""
+        found = self.loss, self.pairs
+        self.loss = self.pairs = 0.0
+        return found
 
     def train(self, start: int, stop: int, epoch: int, alpha: float, alpha_step: float) -> int:
         """Train on the centres tokens[start:stop]; return where it stopped."""
         if not 0 <= start <= stop <= len(self.tokens):
             raise ValueError(f"span [{start}, {stop}) of {len(self.tokens)} tokens")
-        self.keys = {p: stream_key(self.seed, epoch, p) for p in (_KEEP, _SHRINK, _NOISE)}
+        self.keys = {p: stream_key(self.seed, epoch, p) for p in (_KEEP, _SHRINK, _NOISE, _LOSS)}
         places = self._kept_places(start, stop)
         at = 0
         while at < len(places):
@@ -143,7 +181,7 @@ class Worker:
                 continue
             size = 1
             while (
-                size < GROUP
+                size < self.group
                 and at + size < len(places)
                 and places[at + size] < stop
                 and self.tokens[places[at + size]] >= 0
@@ -173,65 +211,155 @@ class Worker:
                 place += 1
         return left[::-1] + inside + right
 
-    def _targets(self, words: list[int], place: int) -> tuple[list[int], list[int], list[float]]:
-        """Return the output rows of a group, each centre's column, and how often each row was drawn as noise."""
-        rows = list(dict.fromkeys(words))
-        columns, counts = [rows.index(w) for w in words], [0.0] * len(rows)
-        centres = len(rows)
-        for k in range(self.draws):
-            bits = draw(self.keys[_NOISE], place * self.draws + k)
-            column = below(bits, len(self.noise))
-            threshold, other = self.noise[column]
-            word = column if bits & 0xFFFFFFFF < threshold else other
-            if word not in rows:
-                rows.append(word)
-                counts.append(0.0)
-            counts[rows.index(word)] += self.noise_weight
-        counts[:centres] = [0.0] * centres
-        return rows, columns, counts
-
     def _reach(self, place: int) -> int:
         shrink = below(draw(self.keys[_SHRINK], place), self.window) if self.shrink_windows else 0
         return self.window - shrink
 
     def _step(self, places: list[int], at: int, size: int, alpha: float) -> None:
         """Take the block steps of the group of `size` centres whose first is places[at]."""
-        centres = range(at, at + size)
-        reach = {c: self._reach(places[c]) for c in centres}
-        targets, columns, counts = self._targets([int(self.tokens[places[c]]) for c in centres], places[at])
-        positive = len(set(columns))
-        low, high = at, at + size
-        while low > max(0, min(c - r for c, r in reach.items())) and self.tokens[places[low - 1]] >= 0:
-            low -= 1
-        while (
-            high < len(places)
-            and high <= max(c + r for c, r in reach.items())
-            and self.tokens[places[high]] >= 0
-        ):
-            high += 1
-        weights: dict[int, Any] = {}
-        for p in range(low, high):
-            row = np.zeros(len(targets))
-            for c, column in zip(centres, columns, strict=True):
-                row[column] += p != c and abs(p - c) <= reach[c]
-            row[positive:] = np.array(counts[positive:]) * row[:positive].sum()
-            word = int(self.tokens[places[p]])
-            if row[:positive].any():
-                weights[word] = weights.get(word, 0) + row
-            if len(weights) == MAX_ROWS:
-                self._block(weights, targets, positive, alpha)
-                weights = {}
-        if weights:
-            self._block(weights, targets, positive, alpha)
+        group = _Group(self, places, at, size)
+        self.measured = self.with_loss and draw(self.keys[_LOSS], places[at]) % LOSS_EVERY == 0
+        if self.sg and self.bags is None:
+            self._step_words(group, alpha)
+        else:
+            self._step_hidden(group, alpha)
 
-    def _block(self, weights: dict[int, Any], targets: list[int], positive: int, alpha: float) -> None:
-        inputs = list(weights)
+    def _step_words(self, group: "_Group", alpha: float) -> None:
+        """Skip-gram: the rows of the words around the centres, updated in place."""
+        targets = _Targets(self, group, group.centres)
+        pairs: dict[int, Any] = {}
+        for p in range(group.low, group.high):
+            if len(group.centres) == 1 and p == group.centres[0]:
+                continue
+            row = np.zeros(targets.positive)
+            for c in group.centres:
+                row[targets.column[c]] += p != c and abs(p - c) <= group.reach[c]
+            word = group.word(p)
+            pairs[word] = pairs.get(word, 0) + row
+            if len(pairs) == MAX_ROWS or p == group.high - 1:
+                self._step_rows(pairs, targets, alpha)
+                pairs = {}
+        if pairs:
+            self._step_rows(pairs, targets, alpha)
+
+    def _step_rows(self, pairs: dict[int, Any], targets: "_Targets", alpha: float) -> None:
+        words = list(pairs)
+        x = self.x[words]
+        dx = self._block(x, targets, np.array(list(pairs.values())), alpha)
+        factor = 1 if self.lock is None else self.lock[words, None]
+        self.x[words] = (x + factor * dx).astype(x.dtype)
+
+    def _step_hidden(self, group: "_Group", alpha: float) -> None:
+        """A row a centre, gathered from others."""
+        parts = [self._parts(group, c) for c in group.centres]  # (input row, share, what it gets of the gradient)
         dtype = self.x.dtype
-        label = (np.arange(len(targets)) < positive).astype(dtype)
-        weight = np.array([weights[i] for i in inputs], dtype)
-        weight = np.minimum(alpha * weight, min(1 / 4, 1 / len(inputs))).astype(dtype)  # see vec.h
-        x, y = block_step(self.x[inputs], self.y[targets], label, weight, 1.0)
-        self.x[inputs], self.y[targets] = x, y
+        hidden = np.zeros((len(parts), self.x[[0]].shape[1]), dtype)
+        for h, part in zip(hidden, parts, strict=True):
+            for row, share, _ in part:
+                h += dtype.type(share) * self.x[[row]][0]
+        dx = np.zeros_like(hidden)
+        around = range(group.low, group.high)
+        entries = list(around) if self.sg else group.centres
+        limit = MAX_POSITIVE if self.tree is None else 1
+        for start in range(0, len(entries), limit):
+            chunk = entries[start : start + limit]
+            targets = _Targets(self, group, chunk)
+            pairs = np.zeros((len(parts), targets.positive))
+            for i, c in enumerate(group.centres):
+                for t in chunk:
+                    if self.sg:
+                        pairs[i, targets.column[t]] += t != c and abs(t - c) <= group.reach[c]
+                    else:
+                        pairs[i, targets.column[t]] += t == c and bool(parts[i])
+            dx += self._block(hidden, targets, pairs, alpha)
+        for delta, part in zip(dx, parts, strict=True):
+            for row, _, back in part:
+                factor = back if self.lock is None else back * self.lock[row]
+                self.x[[row]] = self.x[[row]] + dtype.type(factor) * delta
+
+    def _parts(self, group: "_Group", c: int) -> list[tuple[int, float, float]]:
+        """Return what centre `c`'s hidden row is made of."""
+        if self.sg:
+            bag = self._bag(group.word(c))
+            return [(row, 1 / len(bag), 1.0) for row in bag]
+        contexts = [p for p in range(group.low, group.high) if p != c and abs(p - c) <= group.reach[c]]
+        bags = [self._bag(group.word(p)) for p in contexts]
+        share = 1 / max(1, sum(map(len, bags))) if self.cbow_mean else 1.0
+        back = 1 / max(1, len(bags)) if bool(self.cbow_mean) != bool(self.cbow_classic) else 1.0
+        return [(row, share, back) for bag in bags for row in bag]
+
+    def _bag(self, word: int) -> list[int]:
+        if self.bags is None:
+            return [word]
+        return self.bags.rows[self.bags.offsets[word] : self.bags.offsets[word + 1]].tolist()  # type: ignore[no-any-return]
+
+    def _block(self, x: Floats, targets: "_Targets", pairs: Floats, alpha: float) -> Floats:
+        """Take a block step of rows `x` against the targets; return their gradient, times alpha."""
+        skip = 0 if self.draws else targets.positive
+        rows, label = targets.rows[skip:], np.array(targets.label[skip:], x.dtype)
+        others = np.outer(pairs.sum(1), targets.count[targets.positive :])
+        weight = np.concatenate([pairs, others], axis=1)[:, skip:].astype(x.dtype)
+        if not rows:
+            return np.zeros_like(x)
+        y = np.array([matrix[[i]][0] for matrix, i in rows])
+        if self.measured:
+            self.loss += block_loss(x, y, label, weight)
+            self.pairs += float(pairs.sum())
+        step = np.minimum(x.dtype.type(alpha) * weight, x.dtype.type(min(1 / 4, 1 / len(x))))  # see vec.h
+        new_x, new_y = block_step(x, y, label, step.astype(x.dtype), 1.0)
+        for (matrix, i), row in zip(rows, new_y, strict=True):
+            matrix[[i]] = row[None]
+        return new_x - x
+
+
+class _Group:
+    """Neighbouring centres, and the entries around them; entries are numbers of kept places."""
+
+    def __init__(self, worker: Worker, places: list[int], at: int, size: int) -> None:
+        self.tokens, self.places = worker.tokens, places
+        self.centres = list(range(at, at + size))
+        self.reach = {c: worker._reach(places[c]) for c in self.centres}
+        low, high = at, at + size
+        while low > max(0, min(c - r for c, r in self.reach.items())) and self.word(low - 1) >= 0:
+            low -= 1
+        while high < len(places) and high <= max(c + r for c, r in self.reach.items()) and self.word(high) >= 0:
+            high += 1
+        self.low, self.high = low, high
+
+    def word(self, p: int) -> int:
+        """Return the word at entry `p`."""
+        return int(self.tokens[self.places[p]])
+
+
+class _Targets:
+    """The output rows for some entries' words: the words' own, noise, and the nodes of a path.
+
+    `rows` are pairs of matrix and row; `column` tells which of them each entry has; `count` what each row of noise or
+    of a path counts.
+    """
+
+    def __init__(self, worker: Worker, group: _Group, entries: list[int]) -> None:
+        words = [group.word(t) for t in entries]
+        distinct = list(dict.fromkeys(words))
+        self.column = {t: distinct.index(w) for t, w in zip(entries, words, strict=True)}
+        self.positive = len(distinct)
+        found = dict.fromkeys(distinct, 0.0)
+        place = group.places[group.centres[0]]
+        for k in range(worker.draws):
+            bits = draw(worker.keys[_NOISE], place * worker.draws + k)
+            column = below(bits, len(worker.noise))
+            threshold, other = worker.noise[column]
+            word = column if bits & 0xFFFFFFFF < threshold else other
+            found[word] = found.get(word, 0.0) + worker.noise_weight
+        self.rows: list[tuple[Any, int]] = [(worker.y, w) for w in found]
+        self.count = list(found.values())
+        self.label = [1.0] * self.positive + [0.0] * (len(found) - self.positive)
+        if worker.tree is not None:
+            (word,) = words
+            for step in worker.tree.path[worker.tree.offsets[word] : worker.tree.offsets[word + 1]].tolist():
+                self.rows.append((worker.nodes, step >> 1))
+                self.count.append(1.0)
+                self.label.append(1.0 - (step & 1))
 
 
 class _Overlay:

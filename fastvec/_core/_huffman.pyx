@@ -1,0 +1,69 @@
+"""The Huffman tree of a vocabulary whose counts fall: two queues, the words from the rarest on and the inner nodes in
+the order in which they arise, are both sorted, so the two lightest are at their heads (van Leeuwen 1976).
+
+Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+
+def measure(const int64_t[::1] counts, int64_t[::1] weights, int32_t[::1] parents, int64_t[::1] offsets):
+    """Build the tree; return False where counts do not fall.
+
+    Parameters
+    ----------
+    counts : int64 array of V
+        Falling; less than 1 is taken as 1.
+    weights : int64 array of V
+        Scratch: the inner nodes' counts.
+    parents : int32 array of 2 V
+        Out: for each word, then for each inner node by its number, ``2 * parent + bit``; -1 for the root.
+    offsets : int64 array of V + 1
+        Out: where each word's path begins, among all paths end to end.
+    """
+    cdef:
+        int64_t n = counts.shape[0], leaf = n - 1, node = 0, k, i, side, total, length
+    if weights.shape[0] < n or parents.shape[0] != 2 * n or offsets.shape[0] != n + 1:
+        raise ValueError("weights, parents or offsets are not of the size of counts")
+    for i in range(1, n):
+        if counts[i - 1] < counts[i]:
+            return False
+    with nogil:
+        for k in range(n - 1):
+            total = 0
+            for side in range(2):
+                if leaf >= 0 and (node >= k or max(counts[leaf], 1) <= weights[node]):
+                    i, leaf = leaf, leaf - 1
+                    total += max(counts[i], 1)
+                else:
+                    i, node = n + (n - 2 - node), node + 1
+                    total += weights[n - 2 - (i - n)]
+                parents[i] = <int32_t>(2 * (n - 2 - k) + side)
+            weights[k] = total
+        parents[n] = -1  # the root; with a single word there is no inner node, and it is not read
+        parents[2 * n - 1] = -1
+        if n == 1:
+            parents[0] = -1
+        # Depths, from the root on; kept in `weights`, whose counts have served.
+        for i in range(n - 1):
+            weights[i] = 0 if i == 0 else weights[parents[n + i] >> 1] + 1
+        offsets[0] = 0
+        for i in range(n):
+            length = 0 if n == 1 else weights[parents[i] >> 1] + 1
+            offsets[i + 1] = offsets[i] + length
+    return True
+
+
+def fill(const int32_t[::1] parents, const int64_t[::1] offsets, int32_t[::1] path):
+    """Write each word's path from the root: ``2 * node + bit`` for each step."""
+    cdef:
+        int64_t n = offsets.shape[0] - 1, i, at
+        int32_t step
+    if parents.shape[0] != 2 * n or path.shape[0] != offsets[n]:
+        raise ValueError("parents or path are not of the size of offsets")
+    with nogil:
+        for i in range(n):
+            step = parents[i]
+            for at in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
+                path[at] = step
+                step = parents[n + (step >> 1)]

@@ -1,0 +1,170 @@
+# The input side of a block: which rows X has, how many pairs each has with each target, and, where X is made of
+# other rows, how it is gathered and how its gradient is scattered.
+#
+#   skip-gram                 X = the different words around the centres, updated in place; targets: the centres
+#   CBOW                      X = a row a centre, the mean (or sum) of the words around it; targets: the centres
+#   skip-gram with subwords   X = a row a centre, the mean of its bag; targets: the words around
+#   CBOW with subwords        X = a row a centre, the mean of the bags around it; targets: the centres
+#
+# A bag is a list of input rows: the word's own and those of its n-grams. As in fastText, the gradient of a bag is
+# added to each of its rows undivided.
+
+cdef inline int32_t choose_words(Inputs *in_, const Reader *r, const Group *g, int32_t start) noexcept nogil:
+    """Point at the different rows of the words from entry `start` on, up to FV_MAX_ROWS; returns the entry after the
+    last. `entry_row` notes which row each entry has."""
+    cdef:
+        int32_t p = start, i, m = 0, word
+        uint64_t seen = 0, bit
+    while p < g.high and m < FV_MAX_ROWS:
+        if g.size > 1 or p != g.first:
+            word = r.ids[p]
+            bit = <uint64_t>1 << (word & 63)
+            i = m
+            if seen & bit:
+                i = 0
+                while i < m and in_.x_words[i] != word:
+                    i += 1
+            seen |= bit
+            if i == m:
+                in_.x_words[m] = word
+                in_.x[m] = row(&in_.rows, word)
+                m += 1
+            in_.entry_row[p - start] = i
+        p += 1
+    in_.m = m
+    return p
+
+
+cdef inline void hold_words(Inputs *in_) noexcept nogil:
+    """Let X be copies, so that `free_words` may hand on a part of their gradients."""
+    cdef int32_t i
+    for i in range(in_.m):
+        memcpy(in_.hidden + i * in_.rows.stride, in_.x[i], in_.rows.stride * sizeof(float))
+        in_.x[i] = in_.hidden + i * in_.rows.stride
+
+
+cdef inline void free_words(Inputs *in_) noexcept nogil:
+    cdef int32_t i
+    for i in range(in_.m):
+        fv_add_row(row(&in_.rows, in_.x_words[i]), in_.lock[in_.x_words[i]], in_.dx + i * in_.rows.stride,
+                   in_.rows.stride)
+
+
+cdef inline void weigh_words(const Inputs *in_, const Group *g, int32_t start, int32_t stop,
+                             float *weight) noexcept nogil:
+    """How many pairs the row of each word of entries [start, stop) has with each target."""
+    cdef:
+        int32_t c, i, p
+        float *column
+    memset(weight, 0, g.n_positive * FV_MAX_ROWS * sizeof(float))
+    for c in range(g.size):
+        column = weight + g.column[c] * FV_MAX_ROWS
+        p = g.first + c
+        for i in range(max(start, p - g.reach[c]), min(stop, p + g.reach[c] + 1)):
+            column[in_.entry_row[i - start]] += i != p
+
+
+cdef inline void weigh_hidden(const Inputs *in_, const Group *g, float *weight) noexcept nogil:
+    """How many pairs each centre's row has with each target."""
+    cdef:
+        int32_t c, i, p
+    memset(weight, 0, g.n_positive * FV_MAX_ROWS * sizeof(float))
+    for c in range(g.size):
+        p = g.first + c
+        if in_.sg:
+            for i in range(max(g.start, p - g.reach[c], g.low), min(g.stop, p + g.reach[c] + 1, g.high)):
+                if i != p:
+                    weight[g.column[i - g.start] * FV_MAX_ROWS + c] += 1
+        elif in_.contexts[c]:
+            weight[g.column[c] * FV_MAX_ROWS + c] = 1
+
+
+cdef inline float lock_of(const Inputs *in_, int64_t i) noexcept nogil:
+    return 1 if in_.lock == NULL else in_.lock[i]
+
+
+cdef inline int64_t bag_size(const Inputs *in_, int32_t word) noexcept nogil:
+    return in_.bags.offsets[word + 1] - in_.bags.offsets[word]
+
+
+cdef inline void sum_bag(const Inputs *in_, int32_t word, float scale, float *out) noexcept nogil:
+    """out = scale * (the sum of the rows of a word's bag)."""
+    fv_sum_rows(in_.rows.shared, in_.bags.items + in_.bags.offsets[word], bag_size(in_, word), scale, out,
+                in_.rows.stride)
+
+
+cdef inline void add_to_bag(const Inputs *in_, int32_t word, const float *delta) noexcept nogil:
+    """Add `delta` to each row of a word's bag."""
+    cdef int64_t i
+    for i in range(in_.bags.offsets[word], in_.bags.offsets[word + 1]):
+        fv_add_row(in_.rows.shared + in_.bags.items[i] * in_.rows.stride, lock_of(in_, in_.bags.items[i]), delta,
+                   in_.rows.stride)
+
+
+cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:
+    """Ask for the rows of a word's bag, which will be summed soon."""
+    cdef int64_t i
+    for i in range(in_.bags.offsets[word], in_.bags.offsets[word + 1]):
+        fv_fetch_row(in_.rows.shared + in_.bags.items[i] * in_.rows.stride, in_.rows.stride)
+
+
+cdef void gather(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """X = a row for each centre."""
+    cdef int32_t c
+    in_.m = g.size
+    for c in range(g.size):
+        in_.x[c] = in_.hidden + c * in_.rows.stride
+    if in_.sg:
+        for c in range(g.size):
+            sum_bag(in_, r.ids[g.first + c], 1 / <float>bag_size(in_, r.ids[g.first + c]), in_.x[c])
+    else:
+        _mean_of_contexts(in_, r, g)
+
+
+cdef void _mean_of_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """CBOW's rows: each is the mean or sum of the words around its centre; `back` is what the words get of its
+    gradient."""
+    cdef:
+        int32_t n = g.high - g.low, c, p, i
+        float share, back, total
+        float *mix = in_.mix
+    memset(mix, 0, 2 * n * GROUP * sizeof(float))
+    for i in range(n):
+        if in_.bags.offsets == NULL:
+            in_.entry[i] = row(&in_.rows, r.ids[g.low + i])
+        else:
+            in_.entry[i] = in_.bag_sums + i * in_.rows.stride
+            sum_bag(in_, r.ids[g.low + i], 1, in_.entry[i])
+    for c in range(g.size):
+        p = g.first + c - g.low
+        in_.contexts[c] = 0
+        total = 0
+        for i in range(max(0, p - g.reach[c]), min(n, p + g.reach[c] + 1)):
+            if i != p:
+                in_.contexts[c] += 1
+                total += 1 if in_.bags.offsets == NULL else <float>bag_size(in_, r.ids[g.low + i])
+        if in_.contexts[c] == 0:
+            continue
+        share = 1 / total if in_.cbow_mean else 1
+        back = 1 / <float>in_.contexts[c] if in_.cbow_mean != in_.cbow_classic else 1
+        for i in range(max(0, p - g.reach[c]), min(n, p + g.reach[c] + 1)):
+            if i != p:
+                mix[i * GROUP + c] = share
+                mix[(n + i) * GROUP + c] = back * (lock_of(in_, r.ids[g.low + i]) if in_.bags.offsets == NULL else 1)
+    fv_mix(in_.entry, n, mix, in_.hidden, in_.rows.stride)
+
+
+cdef void scatter(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """Hand the gradients of X to the rows that it was made of."""
+    cdef:
+        int32_t n = g.high - g.low, c, i
+    if in_.sg:
+        for c in range(g.size):
+            add_to_bag(in_, r.ids[g.first + c], in_.dx + c * in_.rows.stride)
+        return
+    if in_.bags.offsets != NULL:
+        memset(in_.bag_sums, 0, n * in_.rows.stride * sizeof(float))
+    fv_unmix(in_.entry, n, in_.mix + n * GROUP, in_.dx, g.size, in_.rows.stride)
+    if in_.bags.offsets != NULL:
+        for i in range(n):
+            add_to_bag(in_, r.ids[g.low + i], in_.entry[i])
