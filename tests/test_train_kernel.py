@@ -40,7 +40,12 @@ class Lists:
 
 
 MODELS = {
-    f"{'sg' if sg else 'cbow'}-{kind}{'-bags' if bags else ''}": {"sg": sg, "hs": hs, "negative": negative, "bags": bags}
+    f"{'sg' if sg else 'cbow'}-{kind}{'-bags' if bags else ''}": {
+        "sg": sg,
+        "hs": hs,
+        "negative": negative,
+        "bags": bags,
+    }
     for sg in (1, 0)
     for bags in (False, True)
     for kind, hs, negative in (("ns", 0, 5), ("hs", 1, 0), ("both", 1, 5))
@@ -65,8 +70,21 @@ class Case:
         n_rows = n_words + 30 * bags
         self.input, self.output = rows(n_rows, size, rng), rows(n_words, size, rng) if negative else None
         self.nodes = rows(n_words, size, rng) if hs else None
-        self.options = {"window": window, "negative": negative, "shrink_windows": shrink, "seed": seed, "sg": sg}
-        self.options |= {"cbow_mean": 1, "cbow_classic": False, "bags": None, "tree": None, "lock": None, **options}
+        self.options = {
+            "window": window,
+            "negative": negative,
+            "shrink_windows": shrink,
+            "seed": seed,
+            "sg": sg,
+        }
+        self.options |= {
+            "cbow_mean": 1,
+            "cbow_classic": False,
+            "bags": None,
+            "tree": None,
+            "lock": None,
+            **options,
+        }
         if bags:
             self.options["bags"] = Lists(rng.integers(1, 8, n_words), n_rows, rng)
         if hs:

@@ -188,7 +188,6 @@ def test_vocabulary_of_counts():
     assert model.train([["a", "b"]]) == (12, 12)
 
 
-
 @pytest.mark.parametrize(
     "wrong", [{"vector_size": 0}, {"window": 0}, {"negative": 0}, {"alpha": -1}, {"workers": 0}]
 )

@@ -1,10 +1,10 @@
-# The input side of a block: which rows X has, how many pairs each has with each target, and, where X is made of
-# other rows, how it is gathered and how its gradient is scattered.
+# The input side of a block: which rows it has, how many pairs each has with each target, and, where they are made of
+# other rows, how they are gathered and how their gradients are scattered.
 #
-#   skip-gram                 X = the different words around the centres, updated in place; targets: the centres
-#   CBOW                      X = a row a centre, the mean (or sum) of the words around it; targets: the centres
-#   skip-gram with subwords   X = a row a centre, the mean of its bag; targets: the words around
-#   CBOW with subwords        X = a row a centre, the mean of the bags around it; targets: the centres
+#   skip-gram                 the different words around the centres, updated in place; targets: the centres
+#   CBOW                      a row a centre, the mean (or sum) of the words around it; targets: the centres
+#   skip-gram with subwords   a row a centre, the mean of its bag; targets: the words around
+#   CBOW with subwords        a row a centre, the mean of the bags around it; targets: the centres
 #
 # A bag is a list of input rows: the word's own and those of its n-grams. As in fastText, the gradient of a bag is
 # added to each of its rows undivided.
@@ -35,19 +35,18 @@ cdef inline int32_t choose_words(Inputs *in_, const Reader *r, const Group *g, i
     return p
 
 
-cdef inline void hold_words(Inputs *in_) noexcept nogil:
-    """Let X be copies, so that `free_words` may hand on a part of their gradients."""
+cdef inline void copy_words(Inputs *in_) noexcept nogil:
+    """Let X be copies, so that `lock_words` may hand on a part of what they learn."""
     cdef int32_t i
     for i in range(in_.m):
         memcpy(in_.hidden + i * in_.rows.stride, in_.x[i], in_.rows.stride * sizeof(float))
         in_.x[i] = in_.hidden + i * in_.rows.stride
 
 
-cdef inline void free_words(Inputs *in_) noexcept nogil:
+cdef inline void lock_words(Inputs *in_) noexcept nogil:
     cdef int32_t i
     for i in range(in_.m):
-        fv_add_row(row(&in_.rows, in_.x_words[i]), in_.lock[in_.x_words[i]], in_.dx + i * in_.rows.stride,
-                   in_.rows.stride)
+        fv_blend_row(row(&in_.rows, in_.x_words[i]), in_.lock[in_.x_words[i]], in_.x[i], in_.rows.stride)
 
 
 cdef inline void weigh_words(const Inputs *in_, const Group *g, int32_t start, int32_t stop,
@@ -64,19 +63,35 @@ cdef inline void weigh_words(const Inputs *in_, const Group *g, int32_t start, i
             column[in_.entry_row[i - start]] += i != p
 
 
-cdef inline void weigh_hidden(const Inputs *in_, const Group *g, float *weight) noexcept nogil:
-    """How many pairs each centre's row has with each target."""
+cdef inline float weigh_hidden(const Inputs *in_, const Group *g, int32_t skip, float *weight) noexcept nogil:
+    """How much each pair of a target row, from row `skip` on, and a centre's row counts; returns the pairs of words.
+
+    Blocks of FV_MAX_ROWS target rows follow each other, each with FV_MAX_ROWS weights for each of GROUP centres.
+    """
     cdef:
-        int32_t c, i, p
-    memset(weight, 0, g.n_positive * FV_MAX_ROWS * sizeof(float))
+        int32_t c, i, j, p, blocks = (g.n - skip + FV_MAX_ROWS - 1) // FV_MAX_ROWS
+        float pairs, total = 0
+        float *w
+    memset(weight, 0, blocks * FV_MAX_ROWS * GROUP * sizeof(float))
     for c in range(g.size):
         p = g.first + c
+        pairs = 0
         if in_.sg:
             for i in range(max(g.start, p - g.reach[c], g.low), min(g.stop, p + g.reach[c] + 1, g.high)):
                 if i != p:
-                    weight[g.column[i - g.start] * FV_MAX_ROWS + c] += 1
+                    pairs += 1
+                    if skip == 0:
+                        j = g.column[i - g.start]
+                        weight[(j // FV_MAX_ROWS * GROUP + c) * FV_MAX_ROWS + j % FV_MAX_ROWS] += 1
         elif in_.contexts[c]:
-            weight[g.column[c] * FV_MAX_ROWS + c] = 1
+            pairs = 1
+            if skip == 0:
+                weight[c * FV_MAX_ROWS + g.column[c]] = 1  # column < GROUP
+        for i in range(blocks):
+            w = weight + (i * GROUP + c) * FV_MAX_ROWS
+            fv_add_row(w, pairs, g.count + skip + i * FV_MAX_ROWS, FV_MAX_ROWS)
+        total += pairs
+    return total
 
 
 cdef inline float lock_of(const Inputs *in_, int64_t i) noexcept nogil:
@@ -109,11 +124,13 @@ cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:
 
 
 cdef void gather(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """X = a row for each centre."""
+    """The input side's rows: one for each centre, in `hidden`; no gradient yet."""
     cdef int32_t c
     in_.m = g.size
+    memset(in_.dx, 0, g.size * in_.rows.stride * sizeof(float))
     for c in range(g.size):
         in_.x[c] = in_.hidden + c * in_.rows.stride
+        in_.x_new[c] = in_.dx + c * in_.rows.stride
     if in_.sg:
         for c in range(g.size):
             sum_bag(in_, r.ids[g.first + c], 1 / <float>bag_size(in_, r.ids[g.first + c]), in_.x[c])
@@ -151,11 +168,11 @@ cdef void _mean_of_contexts(Inputs *in_, const Reader *r, const Group *g) noexce
             if i != p:
                 mix[i * GROUP + c] = share
                 mix[(n + i) * GROUP + c] = back * (lock_of(in_, r.ids[g.low + i]) if in_.bags.offsets == NULL else 1)
-    fv_mix(in_.entry, n, mix, in_.hidden, in_.rows.stride)
+    fv_mix(g.size, in_.entry, n, mix, in_.hidden, in_.rows.stride)
 
 
 cdef void scatter(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """Hand the gradients of X to the rows that it was made of."""
+    """Hand the gradients of the centres' rows to the rows that they were made of."""
     cdef:
         int32_t n = g.high - g.low, c, i
     if in_.sg:
@@ -164,7 +181,7 @@ cdef void scatter(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
         return
     if in_.bags.offsets != NULL:
         memset(in_.bag_sums, 0, n * in_.rows.stride * sizeof(float))
-    fv_unmix(in_.entry, n, in_.mix + n * GROUP, in_.dx, g.size, in_.rows.stride)
+    fv_unmix(g.size, in_.entry, n, in_.mix + n * GROUP, in_.dx, in_.rows.stride)
     if in_.bags.offsets != NULL:
         for i in range(n):
             add_to_bag(in_, r.ids[g.low + i], in_.entry[i])

@@ -55,6 +55,8 @@ cdef inline void choose_targets(const Objective *o, Group *g, const int32_t *ids
     for k in range(o.draws):
         word = noise_word(o.noise.table, o.noise.n_words, g.bits[k])
         g.count[_add_target(g, row(rows, word), &seen, word, 0)] += o.noise_weight
+    for k in range(g.n_positive):
+        g.count[k] = 0
     if o.paths.offsets != NULL:
         word = ids[start]
         for s in range(o.paths.offsets[word], o.paths.offsets[word + 1]):

@@ -23,22 +23,25 @@ cdef extern from "vec.h" nogil:
         float **x
         float **y
         float **ahead
+        float **y_new
         const float *label
+        int64_t label_step
         const float *weight
+        float alpha, bound
         float *g
         float *dx
         int64_t width
         int m, n
-        float alpha
         float **newest
-        int hold, fresh
+    float fv_bound(int rows)
     void fv_block_step(const fv_block *b)
     double fv_block_loss(const fv_block *b)
     void fv_weigh_others(float *weight, int positive, int n, const float *count)
-    void fv_mix(float **rows, int n, const float *mix, float *out, int64_t width)
-    void fv_unmix(float **rows, int n, const float *mix, const float *dx, int columns, int64_t width)
+    void fv_mix(int columns, float **rows, int n, const float *mix, float *out, int64_t width)
+    void fv_unmix(int columns, float **rows, int n, const float *mix, const float *dx, int64_t width)
     void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t width)
     void fv_add_row(float *row, float scale, const float *delta, int64_t width)
+    void fv_blend_row(float *row, float scale, const float *wanted, int64_t width)
     void fv_fetch_row(const float *row, int64_t width)
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
@@ -107,7 +110,9 @@ cdef class Worker:
         object arrays
         fv_block block
         float *weight
-        void *scratch              # holds weight, block.g, dx, hidden
+        float *label
+        int32_t labelled           # rows at the head of `label` that are 1, where there are no nodes
+        void *scratch              # holds weight, block.g, label, dx, hidden
         void *mix_scratch          # holds mix, bag_sums
 
     def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, float[:, ::1] node_vectors,
@@ -192,7 +197,7 @@ cdef class Worker:
         in_.entry_row = <int32_t *>calloc(entries, sizeof(int32_t))
         in_.entry = <float **>calloc(entries, sizeof(float *))
         in_.mix = <float *>calloc(2 * entries * GROUP, sizeof(float))
-        self.scratch = calloc((2 * MAX_TARGETS + 2 * stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
+        self.scratch = calloc((3 * MAX_TARGETS + 2 * stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
         if not in_.sg and in_.bags.offsets != NULL:
             self.mix_scratch = calloc(entries * stride * sizeof(float) + CACHE_LINE, 1)
             if self.mix_scratch == NULL:
@@ -202,16 +207,15 @@ cdef class Worker:
             raise MemoryError
         self.weight = aligned(self.scratch)
         self.block.g = self.weight + MAX_TARGETS * FV_MAX_ROWS
-        self.block.dx = in_.dx = self.block.g + MAX_TARGETS * FV_MAX_ROWS
+        self.label = self.block.g + MAX_TARGETS * FV_MAX_ROWS
+        self.block.dx = in_.dx = self.label + MAX_TARGETS * FV_MAX_ROWS
         in_.hidden = in_.dx + stride * FV_MAX_ROWS
         for g in range(RING):
             for j in range(MAX_TARGETS):
                 self.groups[g].y[j] = in_.rows.shared  # to be fetched, whatever it is
             for j in range(GROUP):
                 self.groups[g].newest[j] = in_.rows.shared
-        self.block.x = in_.x
         self.block.width = stride
-        self.block.hold = not self.in_place
         return 0
 
     def __dealloc__(self):
@@ -351,40 +355,63 @@ cdef class Worker:
         if in_.sg and in_.bags.offsets == NULL:
             while start < g.high:
                 stop = choose_words(in_, &self.reader, g, start)
-                weigh_words(in_, g, start, stop, self.weight)
-                self.block.fresh = True
-                if not self.in_place:
-                    hold_words(in_)
-                self.take(g, measured)
-                if not (self.in_place or self.block.fresh):
-                    free_words(in_)
+                if in_.m:
+                    weigh_words(in_, g, start, stop, self.weight)
+                    self.step_words(g, measured)
                 start = stop
             return
-        self.block.fresh = True
         gather(in_, &self.reader, g)
-        while True:
-            weigh_hidden(in_, g, self.weight)
-            self.take(g, measured)
-            if not in_.sg or g.stop == g.high:
-                break
+        self.step_hidden(g, measured)
+        while in_.sg and g.stop < g.high:
             choose_targets(&self.objective, g, self.reader.ids, g.stop, g.high)
-        if not self.block.fresh:
-            scatter(in_, &self.reader, g)
+            self.step_hidden(g, measured)
+        scatter(in_, &self.reader, g)
 
-    cdef inline void take(self, Group *g, bint measured) noexcept nogil:
-        """One block step: all rows of X against the output rows."""
+    cdef inline void step_words(self, Group *g, bint measured) noexcept nogil:
+        """One block step where the input side is words: they are X, the output side is Y."""
         cdef:
             fv_block *b = &self.block
-            int32_t skip = 0 if self.objective.draws else g.n_positive, i
-        if self.inputs.m == 0:
-            return
+            int32_t skip = 0 if self.objective.draws else g.n_positive, i, j
         fv_weigh_others(self.weight, g.n_positive, g.n, g.count)
-        b.m, b.n = self.inputs.m, g.n - skip
-        b.y, b.label, b.weight = g.y + skip, g.label + skip, self.weight + skip * FV_MAX_ROWS
+        if self.objective.paths.offsets != NULL or self.labelled != g.n_positive:
+            self.labelled = g.n_positive
+            for j in range(max(g.n, 2 * GROUP)):
+                for i in range(FV_MAX_ROWS):
+                    self.label[j * FV_MAX_ROWS + i] = g.label[j] if j < g.n else 0
+        if not self.in_place:
+            copy_words(&self.inputs)
+        b.x, b.m, b.n = self.inputs.x, self.inputs.m, g.n - skip
+        b.y = b.y_new = g.y + skip
+        b.label, b.label_step = self.label + skip * FV_MAX_ROWS, FV_MAX_ROWS
+        b.weight = self.weight + skip * FV_MAX_ROWS
+        b.bound = fv_bound(b.m)
         if measured:
             self.loss += fv_block_loss(b)
             for i in range(g.n_positive * FV_MAX_ROWS):
                 self.pairs += self.weight[i]
-        if b.n:
+        fv_block_step(b)
+        if not self.in_place:
+            lock_words(&self.inputs)
+
+    cdef inline void step_hidden(self, Group *g, bint measured) noexcept nogil:
+        """A block step for each FV_MAX_ROWS output rows: they are X, and Y are the rows of the centres."""
+        cdef:
+            fv_block *b = &self.block
+            int32_t skip = 0 if self.objective.draws else g.n_positive, j = skip
+            float pairs = weigh_hidden(&self.inputs, g, skip, self.weight)
+            float **ahead = b.ahead
+        if measured:
+            self.pairs += pairs
+        b.y, b.y_new, b.n = self.inputs.x, self.inputs.x_new, self.inputs.m
+        b.label_step = 0
+        b.bound = fv_bound(b.n)
+        while j < g.n:
+            b.x, b.m = g.y + j, min(g.n - j, <int32_t>FV_MAX_ROWS)
+            b.ahead = ahead + j
+            b.label = g.label + j
+            b.weight = self.weight + (j - skip) * GROUP
+            if measured:
+                self.loss += fv_block_loss(b)
             fv_block_step(b)
-            b.fresh = False
+            j += FV_MAX_ROWS
+        b.ahead = ahead

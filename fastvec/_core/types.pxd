@@ -80,13 +80,14 @@ cdef struct Inputs:
     Lists bags                     # the input rows of each word; NULL: its own row alone
     const float *lock              # factor of each input row's updates; NULL: 1
     bint sg, cbow_mean, cbow_classic
-    float *x[FV_MAX_ROWS]          # the rows of X
+    float *x[FV_MAX_ROWS]          # its rows
+    float *x_new[GROUP]            # rows that their gradients are added to, where they are made of others
     int32_t m
-    float *dx                      # their gradients, where they are not updated in place
+    float *dx                      # room for these
     int32_t x_words[FV_MAX_ROWS]   # skip-gram: whose rows they are,
     int32_t *entry_row             # and which of them each entry has
     float *hidden                  # otherwise: room for them
     int32_t contexts[GROUP]        # CBOW: words around each centre
-    float **entry                  # the rows that X is made of, one an entry,
-    float *mix                     # the share of each in each row of X, and what it gets of that row's gradient
+    float **entry                  # the rows that they are made of, one an entry,
+    float *mix                     # the share of each in each row, and what it gets of that row's gradient
     float *bag_sums                # room for such rows, where they are sums of bags

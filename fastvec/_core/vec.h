@@ -1,23 +1,25 @@
 /* The block step: the one arithmetic of every model.
  *
- *     X: m rows, the input side    Y: n rows, the output side    L: n labels    W: m x n weights
- *     S = X Y^T      G = min(alpha W, c) o (L - sigmoid(S))      X += G Y      Y += G^T X_old
+ *     X: m rows    Y: n rows    L: n x m labels    W: n x m weights
+ *     S = Y X^T      G = min(alpha W, bound) o (L - sigmoid(S))      X += G^T Y      Y_new += G X_old
  *
  * The rows of X differ from each other, and so do those of Y: a row that is wanted twice is one row whose weights
  * add up, so no update is lost. Rows are given by pointers and have `width` floats, a multiple of every VF_WIDTH, zero
- * beyond the vectors' own size. W, S and G lie column by column, FV_MAX_ROWS floats apart.
+ * beyond the vectors' own size. W, L, S and G lie row of Y by row of Y, FV_MAX_ROWS floats apart.
  *
- * The bound c = min(1/4, 1/m) is for pairs that repeat many times in a block, and for high learning rates: one after
- * the other the pairs would converge, taken at once they overshoot. At a learning rate of 0.025 and ten rows, a weight of
- * 4 reaches it.
+ * Y_new is Y, or rows apart that gather the gradient of a Y that is made of other rows (means of contexts, of subwords).
+ * So a model whose input side is words in place has them as X and the output side as Y; a model whose input side
+ * is a few rows made of others has these as Y, few, and the output side as X.
+ *
+ * The bound is for pairs that repeat many times in a block, and for high learning rates: one after the other the pairs
+ * would converge, taken at once they overshoot (fv_bound).
  *
  *   scores    tiles of VF_ROWS x VF_COLUMNS accumulators: each loaded row is used VF_COLUMNS or VF_ROWS times
  *   update    for each register-wide strip of the rows: up to VF_UPDATE rows of Y, old and new, stay in registers
  *             while the rows of X pass by; both products share the loads of G and X
  *
- * X stays old until its last column: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. There it is left
- * for the caller (`hold`) where the rows of X are made of others: means of contexts, or of subwords. The loads that the
- * next block will wait for are issued between the products. */
+ * X stays old until the last row of Y: where n > VF_UPDATE, the gradient of X is gathered in `dx` first. The loads that
+ * the next block will wait for are issued between the products. */
 #ifndef FASTVEC_VEC_H
 #define FASTVEC_VEC_H
 
@@ -34,18 +36,22 @@ enum {
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
     float *const *y;      /* n rows */
-    float *const *ahead;  /* n rows that the next block will want */
-    const float *label;   /* n: 1 or 0 */
+    float *const *y_new;  /* n rows: Y; or others, n <= FV_GROUP */
+    const float *label;   /* 1 or 0 */
+    int64_t label_step;   /* from the labels of a row of Y to those of the next: FV_MAX_ROWS, or 0 if they are the same */
     const float *weight;  /* n x FV_MAX_ROWS */
+    float alpha, bound;
     float *g;             /* scratch: n x FV_MAX_ROWS */
     float *dx;            /* scratch: FV_MAX_ROWS * width */
     int64_t width;
     int m, n;
-    float alpha;
-    float *const *newest; /* FV_GROUP rows of X that a later block will want */
-    int hold;             /* X stays; its gradient is left in dx, */
-    int fresh;            /* in place of what was there, or added to it */
+    float *const *ahead;  /* rows that the next block will want: n; or m, where Y_new is apart */
+    float *const *newest; /* FV_GROUP rows of X that a later block will want; read where Y_new is Y */
 } fv_block;
+
+/* The greatest step of one pair among `rows` rows of the input side. At a learning rate of 0.025 and ten rows, a weight
+ * of 4 reaches it. */
+static FV_INLINE float fv_bound(int rows) { return rows > 4 ? 1.0f / (float)rows : 0.25f; }
 
 static FV_INLINE void fv_score_tile(const int rows, const int columns, float *const *x, float *const *y,
                                     int64_t width, float *s) {
@@ -104,20 +110,22 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
     float *g = b->g;
     const float *weight = b->weight, *label = b->label;
     const int64_t m = b->m, n = b->n;
-    const vf alpha = vf_set1(b->alpha), bound = vf_set1(m > 4 ? 1.0f / (float)m : 0.25f);
+    const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound);
     int64_t i, j;
-    for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS)
+    for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS, label += b->label_step)
         for (i = 0; i < m; i += VF_WIDTH) {
             vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound);
-            vf_store(g + i, vf_mul(scale, vf_sub(vf_set1(label[j]), vf_sigmoid(vf_load(g + i)))));
+            vf_store(g + i, vf_mul(scale, vf_sub(vf_load(label + i), vf_sigmoid(vf_load(g + i)))));
         }
 }
 
 /* Fields and pointers are copied to locals: a vector store may alias them, and the compiler would load them again.
  * Both products for `columns` rows of Y from `j0` on. The gradient of X gathers in `dx` from the first tile to the
- * last, which adds it to X. */
-static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const fv_block *b, int j0) {
-    float *const *x = b->x, *const *y = b->y + j0, *const *ahead = b->ahead + j0, *const *newest = b->newest;
+ * last, which adds it to X. `apart`: Y_new is not Y. */
+static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const int apart,
+                                     const fv_block *b, int j0) {
+    float *const *x = b->x, *const *y = b->y + j0, *const *y_new = b->y_new + j0;
+    float *const *ahead = apart ? b->ahead : b->ahead + j0, *const *newest = b->newest;
     float *const dx0 = b->dx;
     const float *const g0 = b->g + j0 * FV_MAX_ROWS;
     const int64_t width = b->width, m = b->m;
@@ -127,14 +135,18 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
         vf old[VF_UPDATE], now[VF_UPDATE];
         const float *gi = g0;
         float *gathered = dx0 + d;
-        FV_UNROLL for (j = 0; j < columns; j++) old[j] = now[j] = vf_load(y[j] + d);
-        if (d % FV_ROW_ALIGN == 0) { /* a cache line */
+        FV_UNROLL for (j = 0; j < columns; j++) {
+            old[j] = vf_load(y[j] + d);
+            now[j] = apart ? vf_load(y_new[j] + d) : old[j];
+        }
+        if (!apart && d % FV_ROW_ALIGN == 0) { /* a cache line */
             FV_UNROLL for (j = 0; j < columns; j++) FV_PREFETCH(ahead[j] + d);
             FV_UNROLL for (j = 0; j < FV_GROUP; j++) if (last) FV_PREFETCH(newest[j] + d);
         }
         for (i = 0; i < m; i++, gi++, gathered += width) {
             float *const xi = x[i] + d;
             vf xv = vf_load(xi);
+            if (apart && d % FV_ROW_ALIGN == 0) FV_PREFETCH(ahead[i] + d);
             vf dx = last ? (first ? xv : vf_add(xv, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
             FV_UNROLL for (j = 0; j < columns; j++) {
                 vf g = vf_set1(gi[j * FV_MAX_ROWS]);
@@ -143,13 +155,13 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             }
             vf_store(last ? xi : gathered, dx);
         }
-        FV_UNROLL for (j = 0; j < columns; j++) vf_store(y[j] + d, now[j]);
+        FV_UNROLL for (j = 0; j < columns; j++) vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
     }
 }
 
 static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const fv_block *b, int j0) {
     switch (columns) {
-#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, b, j0); break;
+#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, b, j0); break;
         FV_CASE(1)
         FV_CASE(2)
         FV_CASE(3)
@@ -170,17 +182,27 @@ static FV_INLINE void fv_update_columns(int columns, const int first, const int 
 
 static FV_INLINE void fv_update(const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
+    if (b->y_new != b->y) {
+        switch (b->n) {
+        case 1: fv_update_tile(1, 1, 1, 1, b, 0); break;
+        case 2: fv_update_tile(2, 1, 1, 1, b, 0); break;
+        case 3: fv_update_tile(3, 1, 1, 1, b, 0); break;
+        default: fv_update_tile(FV_GROUP, 1, 1, 1, b, 0); break;
+        }
+        return;
+    }
+    if (tiles == 1) {
+        fv_update_columns(b->n, 1, 1, b, 0);
+        return;
+    }
     for (j = tile = 0; tile < tiles; j += columns, tile++) {
-        const int first = b->hold ? b->fresh && tile == 0 : tile == 0, last = !b->hold && tile == tiles - 1;
         columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
-        if (first && last)
-            fv_update_columns(columns, 1, 1, b, j);
-        else if (first)
+        if (tile == 0)
             fv_update_columns(columns, 1, 0, b, j);
-        else if (last)
-            fv_update_columns(columns, 0, 1, b, j);
-        else
+        else if (tile < tiles - 1)
             fv_update_columns(columns, 0, 0, b, j);
+        else
+            fv_update_columns(columns, 0, 1, b, j);
     }
 }
 
@@ -190,20 +212,22 @@ static void fv_block_step(const fv_block *b) {
     fv_update(b);
 }
 
-/* The loss of the rows as they are: the sum over all pairs of W (L -log s(S), (1 - L) -log(1 - s(S))), s the sigmoid. */
+/* The loss of the rows as they are: the sum over all pairs of W times -log s(S) or -log(1 - s(S)), s the sigmoid. */
 static double fv_block_loss(const fv_block *b) {
     double loss = 0.0;
     int i, j;
     fv_scores(b);
     for (j = 0; j < b->n; j++)
         for (i = 0; i < b->m; i++) {
-            const float s = b->label[j] > 0.5f ? -b->g[j * FV_MAX_ROWS + i] : b->g[j * FV_MAX_ROWS + i];
+            const float score = b->g[j * FV_MAX_ROWS + i];
+            const float s = b->label[j * b->label_step + i] > 0.5f ? -score : score;
             loss += b->weight[j * FV_MAX_ROWS + i] * (s > 0.0f ? s + log1pf(expf(-s)) : log1pf(expf(s)));
         }
     return loss;
 }
 
-/* Weights of the columns of noise and nodes: count[j] times the pairs that each row of X has with the targets. */
+/* Weights where the input side is X: those of the rows of noise and nodes are count[j] times the pairs that each row of X
+ * has with the targets, which stand first. */
 static FV_INLINE void fv_weigh_others(float *weight, int positive, int n, const float *count) {
     int i, j;
     for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
@@ -213,34 +237,50 @@ static FV_INLINE void fv_weigh_others(float *weight, int positive, int n, const 
     }
 }
 
-/* Rows of X that are made of others: out[c] = sum over e of mix[e * FV_GROUP + c] * rows[e], FV_GROUP rows of out. */
-static void fv_mix(float *const *rows, int n, const float *mix, float *out, int64_t width) {
+/* Rows that are made of others: out[c] = sum over e of mix[e * FV_GROUP + c] * rows[e], `columns` rows of out. */
+static FV_INLINE void fv_mix_columns(const int columns, float *const *rows, int n, const float *mix, float *out,
+                                     int64_t width) {
     int64_t d;
     int e, c;
     for (d = 0; d < width; d += VF_WIDTH) {
         vf acc[FV_GROUP];
-        FV_UNROLL for (c = 0; c < FV_GROUP; c++) acc[c] = vf_set1(0.0f);
+        FV_UNROLL for (c = 0; c < columns; c++) acc[c] = vf_set1(0.0f);
         for (e = 0; e < n; e++) {
             const vf v = vf_load(rows[e] + d);
-            FV_UNROLL for (c = 0; c < FV_GROUP; c++) acc[c] = vf_fma(vf_set1(mix[e * FV_GROUP + c]), v, acc[c]);
+            FV_UNROLL for (c = 0; c < columns; c++) acc[c] = vf_fma(vf_set1(mix[e * FV_GROUP + c]), v, acc[c]);
         }
-        FV_UNROLL for (c = 0; c < FV_GROUP; c++) vf_store(out + c * width + d, acc[c]);
+        FV_UNROLL for (c = 0; c < columns; c++) vf_store(out + c * width + d, acc[c]);
     }
 }
 
-/* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * dx[c], for `columns` rows of dx. */
-static void fv_unmix(float *const *rows, int n, const float *mix, const float *dx, int columns, int64_t width) {
+/* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * dx[c], `columns` rows of dx. */
+static FV_INLINE void fv_unmix_columns(const int columns, float *const *rows, int n, const float *mix, const float *dx,
+                                       int64_t width) {
     int64_t d;
     int e, c;
     for (d = 0; d < width; d += VF_WIDTH) {
         vf delta[FV_GROUP];
-        FV_UNROLL for (c = 0; c < FV_GROUP; c++) delta[c] = c < columns ? vf_load(dx + c * width + d) : vf_set1(0.0f);
+        FV_UNROLL for (c = 0; c < columns; c++) delta[c] = vf_load(dx + c * width + d);
         for (e = 0; e < n; e++) {
             vf v = vf_load(rows[e] + d);
-            FV_UNROLL for (c = 0; c < FV_GROUP; c++) v = vf_fma(vf_set1(mix[e * FV_GROUP + c]), delta[c], v);
+            FV_UNROLL for (c = 0; c < columns; c++) v = vf_fma(vf_set1(mix[e * FV_GROUP + c]), delta[c], v);
             vf_store(rows[e] + d, v);
         }
     }
+}
+
+static void fv_mix(int columns, float *const *rows, int n, const float *mix, float *out, int64_t width) {
+    if (columns == 1)
+        fv_mix_columns(1, rows, n, mix, out, width);
+    else
+        fv_mix_columns(FV_GROUP, rows, n, mix, out, width);
+}
+
+static void fv_unmix(int columns, float *const *rows, int n, const float *mix, const float *dx, int64_t width) {
+    if (columns == 1)
+        fv_unmix_columns(1, rows, n, mix, dx, width);
+    else
+        fv_unmix_columns(FV_GROUP, rows, n, mix, dx, width);
 }
 
 /* out = scale * (the sum of n rows of a matrix). */
@@ -266,6 +306,15 @@ static void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, flo
 static FV_INLINE void fv_add_row(float *row, float scale, const float *delta, int64_t width) {
     int64_t d;
     for (d = 0; d < width; d += VF_WIDTH) vf_store(row + d, vf_fma(vf_set1(scale), vf_load(delta + d), vf_load(row + d)));
+}
+
+/* row += scale * (wanted - row) */
+static FV_INLINE void fv_blend_row(float *row, float scale, const float *wanted, int64_t width) {
+    int64_t d;
+    for (d = 0; d < width; d += VF_WIDTH) {
+        const vf old = vf_load(row + d);
+        vf_store(row + d, vf_fma(vf_set1(scale), vf_sub(vf_load(wanted + d), old), old));
+    }
 }
 
 static FV_INLINE void fv_fetch_row(const float *row, int64_t width) {

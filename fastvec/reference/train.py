@@ -251,7 +251,9 @@ class Worker:
 
     def _step_hidden(self, group: "_Group", alpha: float) -> None:
         """A row a centre, gathered from others."""
-        parts = [self._parts(group, c) for c in group.centres]  # (input row, share, what it gets of the gradient)
+        parts = [
+            self._parts(group, c) for c in group.centres
+        ]  # (input row, share, what it gets of the gradient)
         dtype = self.x.dtype
         hidden = np.zeros((len(parts), self.x[[0]].shape[1]), dtype)
         for h, part in zip(hidden, parts, strict=True):
@@ -322,7 +324,9 @@ class _Group:
         low, high = at, at + size
         while low > max(0, min(c - r for c, r in self.reach.items())) and self.word(low - 1) >= 0:
             low -= 1
-        while high < len(places) and high <= max(c + r for c, r in self.reach.items()) and self.word(high) >= 0:
+        while (
+            high < len(places) and high <= max(c + r for c, r in self.reach.items()) and self.word(high) >= 0
+        ):
             high += 1
         self.low, self.high = low, high
 
