@@ -21,6 +21,15 @@ cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t
         fv_prefetch(o.noise.table + 2 * below(g.bits[k], o.noise.n_words))
 
 
+cdef inline void fetch_path(const Objective *o, const Reader *r, int32_t centre) noexcept nogil:
+    """Fetch the path of a centre, and, some centres ahead, the place where such a path begins."""
+    cdef int32_t later = centre + 8
+    if later < r.n and r.ids[later] >= 0:
+        fv_prefetch(o.paths.offsets + r.ids[later])
+    fv_prefetch(o.paths.items + o.paths.offsets[r.ids[centre]])
+    fv_prefetch(o.paths.items + o.paths.offsets[r.ids[centre]] + CACHE_LINE // 4)
+
+
 cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t word, float label) noexcept nogil:
     """The column of the output row `target`: the one it has already, or a new one."""
     cdef:

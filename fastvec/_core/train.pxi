@@ -47,7 +47,8 @@ cdef extern from "vec.h" nogil:
     void fv_prefetch "FV_PREFETCH"(const void *p)
 
 cdef enum:
-    RING = 4         # groups under way
+    RING = 8         # groups under way
+    LEAD = 2         # where blocks are small, one group ahead is not early enough
     BUFFER = 1024    # kept words in the reader's buffer, beside two windows
     CACHE_LINE = 64
     LOSS_EVERY = 64  # the loss is measured on one group in so many
@@ -103,6 +104,7 @@ cdef class Worker:
         Reader reader
         Group groups[RING]
         int32_t window
+        int32_t lead               # groups whose output rows are chosen before they are needed
         bint shrink_windows, in_place, with_loss
         uint64_t seed, shrink_key, noise_key, loss_key
         double loss, pairs
@@ -149,6 +151,7 @@ cdef class Worker:
             self._check_paths(words)
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
         self.in_place = sg and bags is None and lock is None
+        self.lead = 1 if sg and tree is None else LEAD
         self.with_loss = with_loss
         self.stop = &stop[0]
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
@@ -306,11 +309,11 @@ cdef class Worker:
                 g = &self.groups[chosen % RING]
                 self.choose(g)
                 chosen += 1
-            if stepped < chosen and (chosen - stepped > 1 or next >= r.n_centres):
+            if stepped < chosen and (chosen - stepped > self.lead or next >= r.n_centres):
                 g = &self.groups[stepped % RING]
+                self.block.ahead = self.groups[(stepped + self.lead) % RING].y
+                self.block.newest = self.groups[(stepped + self.lead + 1) % RING].newest
                 stepped += 1
-                self.block.ahead = self.groups[stepped % RING].y
-                self.block.newest = self.groups[(stepped + 1) % RING].newest
                 self.step(g, <float>(alpha - alpha_step * <double>(r.places[g.first] - start)))
             if stepped == drawn:
                 break
@@ -334,6 +337,8 @@ cdef class Worker:
                 g.newest[c - g.first] = row(&self.inputs.rows, r.ids[newest])
         sentence_limits(r, g)
         draw_noise(&self.objective, g, self.noise_key, <uint64_t>r.places[g.first])
+        if self.objective.paths.offsets != NULL:
+            fetch_path(&self.objective, r, g.first)
 
     cdef inline void choose(self, Group *g) noexcept nogil:
         """Point at the output rows of the group's first block; fetch what its input rows are made of."""

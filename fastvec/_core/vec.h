@@ -46,7 +46,7 @@ typedef struct {
     int64_t width;
     int m, n;
     float *const *ahead;  /* rows that the next block will want: n; or m, where Y_new is apart */
-    float *const *newest; /* FV_GROUP rows of X that a later block will want; read where Y_new is Y */
+    float *const *newest; /* FV_GROUP rows of words that a later block will want; n, where Y_new is apart */
 } fv_block;
 
 /* The greatest step of one pair among `rows` rows of the input side. At a learning rate of 0.025 and ten rows, a weight
@@ -139,9 +139,9 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             old[j] = vf_load(y[j] + d);
             now[j] = apart ? vf_load(y_new[j] + d) : old[j];
         }
-        if (!apart && d % FV_ROW_ALIGN == 0) { /* a cache line */
-            FV_UNROLL for (j = 0; j < columns; j++) FV_PREFETCH(ahead[j] + d);
-            FV_UNROLL for (j = 0; j < FV_GROUP; j++) if (last) FV_PREFETCH(newest[j] + d);
+        if (d % FV_ROW_ALIGN == 0) { /* a cache line */
+            FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH(ahead[j] + d);
+            FV_UNROLL for (j = 0; j < (apart ? columns : FV_GROUP); j++) if (last) FV_PREFETCH(newest[j] + d);
         }
         for (i = 0; i < m; i++, gi++, gathered += width) {
             float *const xi = x[i] + d;
