@@ -229,6 +229,23 @@ def test_gensim_composes_the_same_vectors(lengths):
     )
 
 
+def test_fasttext_gives_the_same_vectors(tmp_path):
+    fasttext = pytest.importorskip("fasttext")
+    (tmp_path / "text").write_text("the north 한국어 größer e\u0301 👩‍👩‍👧 east\n" * 3, "utf-8")
+    # Ten threads fill its matrix, each a tenth; what is left over by the division is never set.
+    model = fasttext.train_unsupervised(
+        str(tmp_path / "text"), minn=2, maxn=4, bucket=300, dim=10, epoch=1, minCount=1, thread=1, verbose=0
+    )
+    mine = FastTextKeyedVectors._from_rows(
+        WordTable.from_words(model.words), model.get_input_matrix(), None, None, Subwords(2, 4, 300)
+    )
+    for word in [*model.words, "northern", "한국", "é", "</s"]:
+        assert mine[word] == pytest.approx(model.get_word_vector(word), rel=1e-5, abs=1e-7)
+    sentence = "the northern 한국인 east"
+    expected = model.get_sentence_vector(sentence + " </s>")  # fastText counts the end of the line
+    assert mine.get_sentence_vector([*sentence.split(), "</s>"]) == pytest.approx(expected, abs=1e-6)
+
+
 # ---- Files
 
 

@@ -2,9 +2,11 @@
 
 import dataclasses
 import random
+import re
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -359,3 +361,11 @@ def test_more_rows_than_can_be_numbered():
 def test_lone_surrogates_have_no_buckets():
     with pytest.raises(UnicodeEncodeError):
         Subwords().buckets("\ud800")
+
+
+def test_file_format_document_holds():
+    text = (ROOT / "docs" / "file-format.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(.+)` \| 0x([0-9A-F]{8}) \|$", text, re.MULTILINE)
+    assert len(rows) == 3
+    for ngram, value in rows:
+        assert twin.ngram_hash(ngram.encode()) == int(value, 16)
