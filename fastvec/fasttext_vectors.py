@@ -255,7 +255,9 @@ class FastTextKeyedVectors(KeyedVectors):
                     f"{error.object!r} has no n-grams: UTF-8 cannot hold it, {error.reason}"
                 ) from None
             compose(self.vectors_ngrams[:0], self.vectors_ngrams, bags, vectors[start:][: len(some)], workers)
-            empty += [some[i] for i in np.flatnonzero(np.diff(bags.offsets) == 0).tolist()]
+            bare = bags.offsets[1:] == bags.offsets[:-1]
+            if bare.any():
+                empty += [some[i] for i in np.flatnonzero(bare).tolist()]
         if empty:
             others = f" (and {len(empty) - 1} others)" if len(empty) > 1 else ""
             warnings.warn(

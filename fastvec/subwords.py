@@ -181,8 +181,9 @@ class Subwords:
 
         bad = _in_pieces(count, n, workers)
         if bad < 0:
-            bounds[1:] += own
-            np.cumsum(bounds, out=bounds)
+            if own:
+                bounds[1:] += 1
+            bounds.cumsum(out=bounds)
             rows = np.empty(int(bounds[-1]), np.int32)
             bad = _in_pieces(fill, n, workers)
         if bad >= 0:
@@ -228,6 +229,8 @@ def compose(
 
 def _in_pieces(work: Callable[[int, int], int], n: int, workers: int | None) -> int:
     """Call ``work(first, stop)`` for pieces of 0 ... n, in threads; return its first answer that is no -1, or -1."""
+    if n <= WORDS_AT_ONCE:
+        return work(0, n)
     firsts = range(0, n, WORDS_AT_ONCE)
     stops = [min(first + WORDS_AT_ONCE, n) for first in firsts]
     threads = min(workers or available_cores(), len(firsts))

@@ -1,6 +1,7 @@
 """WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NoReturn, overload
 
 import numpy as np
@@ -187,8 +188,7 @@ def join_words(words: Iterable[str | bytes]) -> tuple[NDArray[np.uint8], NDArray
         At a lone surrogate.
     """
     encoded = [w.encode() if isinstance(w, str) else w for w in words]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(w) for w in encoded], out=offsets[1:])
+    offsets = np.fromiter(accumulate(map(len, encoded), initial=0), np.int64, len(encoded) + 1)
     return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
 
