@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastvec.config import TrainConfig
     from fastvec.corpus import EncodedCorpus
     from fastvec.errors import CorpusError, FormatError, TrainingError
+    from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
     from fastvec.vocab import Vocab
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CorpusError",
     "EncodedCorpus",
+    "FastTextKeyedVectors",
     "FormatError",
     "KeyedVectors",
     "LineSentence",
@@ -42,6 +44,7 @@ _MODULES = {
     "config": ("TrainConfig",),
     "corpus": ("EncodedCorpus",),
     "errors": ("CorpusError", "FormatError", "TrainingError"),
+    "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
     "vocab": ("Vocab",),

@@ -1,27 +1,25 @@
 """KeyedVectors: words and their vectors, and the questions people ask of them."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from fastvec import search, store
-from fastvec.words import KeyToIndex, WordTable
+from fastvec.lookup import KEY, Array, Key, Lookup, unit
+from fastvec.words import WordTable
 
 if TYPE_CHECKING:
     from fastvec.evaluation import Correlation
 
-Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
-Key = str | int | np.integer[Any]
+SUBWORD_TENSORS = frozenset({"vectors_vocab", "vectors_ngrams"})
 WeightedKey = Key | Array | tuple[Key | Array, float]
-INTEGER = (int, np.integer)
-KEY = (str, *INTEGER)
 
 
-class KeyedVectors:
+class KeyedVectors(Lookup):
     """Word vectors with the methods of gensim's class of this name.
 
     Parameters
@@ -46,138 +44,6 @@ class KeyedVectors:
         mapfile_path: StrPath | None = None,
     ) -> None:
         self._set_parts(WordTable.from_words(()), np.zeros((count, vector_size), dtype), None, None)
-
-    def _set_parts(
-        self,
-        words: WordTable,
-        vectors: Array,
-        counts: NDArray[np.int64] | None,
-        metadata: Mapping[str, str] | None,
-    ) -> None:
-        self.words = words
-        """The words, in the order of the rows."""
-        self.vectors = vectors
-        """float (V, D)"""
-        self.counts = counts
-        """How often each word occurred in the corpus, int64 (V,), or None where that is not known."""
-        self.metadata = dict(metadata or {})
-        """Strings that are kept in the file."""
-        self._norms: NDArray[np.float32] | None = None
-
-    @classmethod
-    def _from_parts(
-        cls,
-        words: WordTable,
-        vectors: Array,
-        counts: NDArray[np.int64] | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Self:
-        """Make an instance of words and a matrix with a row for each."""
-        if vectors.ndim != 2 or len(vectors) != len(words):
-            raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: need one row a word")
-        self = cls.__new__(cls)
-        self._set_parts(words, vectors, counts, metadata)
-        return self
-
-    # ---- Words and rows
-
-    @property
-    def vector_size(self) -> int:
-        """Number of dimensions."""
-        return int(self.vectors.shape[1])
-
-    @property
-    def index_to_key(self) -> Sequence[str]:
-        """The words in the order of the rows."""
-        return self.words
-
-    @property
-    def key_to_index(self) -> Mapping[str, int]:
-        """The row of each word."""
-        return KeyToIndex(self.words)
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
-
-    def get_index(self, key: Key, default: int | None = None) -> int:
-        """Return the row of a word; a row number (0 <= key < V) is its own.
-
-        Raises
-        ------
-        KeyError
-            If it is not there and no `default` is given.
-        """
-        if isinstance(key, str):
-            found = self.words.find(key)
-            if found >= 0:
-                return found
-        elif isinstance(key, INTEGER) and 0 <= key < len(self):
-            return int(key)
-        if default is not None:
-            return default
-        raise KeyError(f"Key '{key}' not present")
-
-    def has_index_for(self, key: Key) -> bool:
-        """Tell whether `key` has a row."""
-        return self.get_index(key, -1) >= 0
-
-    def __contains__(self, key: Key) -> bool:
-        return self.has_index_for(key)
-
-    def get_vector(self, key: Key, norm: bool = False) -> Array:
-        """Return the vector of `key`, (D,), read-only; of length 1 with `norm`.
-
-        Raises
-        ------
-        KeyError
-            If `key` is not there.
-        """
-        vector: Array = self.vectors[self.get_index(key)]
-        if norm:
-            vector = _unit(vector)
-        vector.setflags(write=False)
-        return vector
-
-    def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
-        """Return the vector of a key, (D,), or of several, (n, D)."""
-        if isinstance(keys, KEY):
-            return self.get_vector(keys)
-        rows: Array = self.vectors[np.array([self.get_index(key) for key in keys], np.intp)]
-        return rows
-
-    def get_vecattr(self, key: Key, attr: str) -> Any:
-        """Return an attribute of `key`; fastvec keeps ``"count"``.
-
-        Raises
-        ------
-        KeyError
-            If the key or the attribute is not there.
-        """
-        index = self.get_index(key)
-        if attr != "count" or self.counts is None:
-            raise KeyError(attr)
-        return int(self.counts[index])
-
-    @property
-    def norms(self) -> NDArray[np.float32]:
-        """The rows' Euclidean norms, float32 (V,), computed when first asked for."""
-        if self._norms is None:
-            self._norms = search.row_norms(self.vectors)
-        return self._norms
-
-    def fill_norms(self, force: bool = False) -> None:
-        """Compute `norms` now; `force` after vectors were changed in place."""
-        if force:
-            self._norms = None
-        _ = self.norms
-
-    def get_normed_vectors(self) -> Array:
-        """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
-        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
-        return self.vectors / scale[:, None]  # type: ignore[no-any-return]
 
     # ---- Similarity
 
@@ -259,7 +125,7 @@ class KeyedVectors:
 
     def similarity(self, w1: Key, w2: Key) -> float:
         """Return the cosine of two words."""
-        return float(_unit(self[w1]) @ _unit(self[w2]))
+        return float(unit(self[w1]) @ unit(self[w2]))
 
     def distance(self, w1: Key, w2: Key) -> float:
         """Return 1 - `similarity`."""
@@ -277,7 +143,7 @@ class KeyedVectors:
             raise ZeroDivisionError("At least one of the passed list is empty.")
         mean1 = self.get_mean_vector(ws1, pre_normalize=False)
         mean2 = self.get_mean_vector(ws2, pre_normalize=False)
-        return float(_unit(mean1) @ _unit(mean2))
+        return float(unit(mean1) @ unit(mean2))
 
     def get_mean_vector(
         self,
@@ -333,7 +199,7 @@ class KeyedVectors:
             total += abs(w)
         if total > 0:
             mean /= total
-        return _unit(mean) if post_normalize else mean
+        return unit(mean) if post_normalize else mean
 
     def rank_by_centrality(self, words: Sequence[Key], use_norm: bool = True) -> list[tuple[float, Key]]:
         """Return (cosine with the mean of all, word) for each known word, the most central first.
@@ -376,10 +242,24 @@ class KeyedVectors:
         ------
         FormatError
             The file is no .fvec file, truncated or damaged.
+
+        Returns
+        -------
+        KeyedVectors
+            A `FastTextKeyedVectors` where the file holds n-grams.
         """
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
         held = store.open_vectors(fname, mmap=mmap == "r", verify=verify)
+        return cls._from_file(held)
+
+    @classmethod
+    def _from_file(cls, held: store.Vectors) -> Self:
+        """Make an instance of what a file holds; n-grams in it make it one of the class that knows them."""
+        if cls is KeyedVectors and SUBWORD_TENSORS & held.extra.keys():
+            from fastvec.fasttext_vectors import FastTextKeyedVectors
+
+            return cast(Self, FastTextKeyedVectors._from_file(held))
         return cls._from_parts(held.words, held.vectors, held.counts, held.metadata)
 
     def save_word2vec_format(
@@ -490,10 +370,3 @@ def _weighted(positive: Any, negative: Any) -> tuple[list[Key | Array], list[flo
             keys.append(key)
             weights.append(weight)
     return keys, weights
-
-
-def _unit(vector: Array) -> Array:
-    """Scale to length 1; a zero vector stays."""
-    length = np.linalg.norm(vector)
-    scaled: Array = vector / length if length > 0 else vector.copy()
-    return scaled

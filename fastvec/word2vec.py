@@ -349,7 +349,7 @@ class Word2Vec:
             self.wv.vectors,
             v.counts,
             {**self._metadata(), **totals},
-            output_vectors=self.syn1neg,
+            extra={"output_vectors": self.syn1neg},
         )
 
     @classmethod
@@ -362,7 +362,8 @@ class Word2Vec:
             If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`).
         """
         name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
-        if held.output_vectors is None or held.counts is None:
+        output_vectors = held.extra.get("output_vectors")
+        if output_vectors is None or held.counts is None:
             raise FormatError(
                 f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
             )
@@ -380,7 +381,7 @@ class Word2Vec:
             raise FormatError(f"{name}: no words, or counts below 0: they do not fit a model")
         model = cls(**dataclasses.asdict(config))
         rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
-        for mine, theirs in zip(rows, (held.vectors, held.output_vectors), strict=True):
+        for mine, theirs in zip(rows, (held.vectors, output_vectors), strict=True):
             mine[:, : model.vector_size] = theirs
         # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
         words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())

@@ -1,7 +1,8 @@
 """WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class WordTable(Sequence[str]):
     damaged, whoever meets the damage gets a `FormatError`.
     """
 
-    __slots__ = ("_find", "offsets", "origin", "slots", "text")
+    __slots__ = ("_finder", "offsets", "origin", "slots", "text")
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class WordTable(Sequence[str]):
             if repeated >= 0:
                 raise ValueError(f"word {repeated}, {self[repeated]!r}, stands earlier in the table too")
         self.slots = slots
-        self._find: Callable[[bytes], int] = _backend.words.Finder(text, offsets, slots).find
+        self._finder: Any = _backend.words.Finder(text, offsets, slots)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.text, self.offsets, self.slots, self.origin)
@@ -61,10 +62,7 @@ class WordTable(Sequence[str]):
     @classmethod
     def from_words(cls, words: Iterable[str | bytes]) -> "WordTable":
         """Make a table of `words`, in their order."""
-        encoded = [w.encode() if isinstance(w, str) else w for w in words]
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(w) for w in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+        return cls(*join_words(words))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -120,12 +118,25 @@ class WordTable(Sequence[str]):
                 word = word.encode()
             except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
                 return -1
-        found = self._find(word)
+        found: int = self._finder.find(word)
         if found < -1:
-            raise FormatError(
-                f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}"
-            )
+            self._fail_on(word)
         return found
+
+    def find_all(self, words: Sequence[str]) -> NDArray[np.int32]:
+        """Return the id of each of `words`, or -1; int32 (n,)."""
+        try:
+            text, offsets = join_words(words)
+        except UnicodeEncodeError:
+            return np.array([self.find(word) for word in words], np.int32)
+        ids = np.empty(len(words), np.int32)
+        self._finder.find_all(text, offsets, ids)
+        if len(ids) and ids.min() < -1:
+            self._fail_on(words[int(ids.argmin())])
+        return ids
+
+    def _fail_on(self, word: str | bytes) -> NoReturn:
+        raise FormatError(f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}")
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str | bytes) and self.find(word) >= 0
@@ -166,6 +177,19 @@ class KeyToIndex(Mapping[str, int]):
 
     def __repr__(self) -> str:
         return f"KeyToIndex of {len(self):,} words"
+
+
+def join_words(words: Iterable[str | bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return words as UTF-8 bytes end to end, and their offsets; uint8 (bytes,) and int64 (n + 1,).
+
+    Raises
+    ------
+    UnicodeEncodeError
+        At a lone surrogate.
+    """
+    encoded = [w.encode() if isinstance(w, str) else w for w in words]
+    offsets = np.fromiter(accumulate(map(len, encoded), initial=0), np.int64, len(encoded) + 1)
+    return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
 
 def index_size(n_words: int) -> int:

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from fastvec import store
 from fastvec._atomic import atomic_writer
 from fastvec.errors import FormatError
+from fastvec.tensors import RESERVED, open_tensors, save_tensors
 from fastvec.words import WordTable
 
 WORDS = ["the", "of", "größer", "日本", "x" * 70]
@@ -34,8 +35,8 @@ def path(tmp_path):
 
 def test_what_is_saved_is_opened(path):
     for mmap in (True, False):
-        words, vectors, counts, metadata, output = store.open_vectors(path, mmap=mmap, verify=True)
-        assert output is None
+        words, vectors, counts, metadata, extra = store.open_vectors(path, mmap=mmap, verify=True)
+        assert extra == {}
         assert (
             list(words) == WORDS
             and [words.find(w) for w in WORDS] == [0, 1, 2, 3, 4]
@@ -53,15 +54,35 @@ def test_types_of_vectors(tmp_path, dtype, kept):
     assert vectors.dtype == kept and vectors.tolist() == [[0, 1, 2], [3, 4, 5]] and counts is None
 
 
-def test_output_vectors_stand_before_the_vectors(tmp_path):
+def test_other_matrices_stand_before_the_vectors(tmp_path):
     words, output = WordTable.from_words(WORDS), np.pad(VECTORS + 1, ((0, 0), (0, 5)))[:, :3]
-    store.save_vectors(tmp_path / "a", words, VECTORS, output_vectors=output)
+    extra = {"vectors_ngrams": np.ones((7, 3)), "output_vectors": output, "node_vectors": VECTORS - 1}
+    store.save_vectors(tmp_path / "a", words, VECTORS, extra=extra)
     held = store.open_vectors(tmp_path / "a", verify=True)
-    assert np.array_equal(held.output_vectors, output) and np.array_equal(held.vectors, VECTORS)
-    assert list(store.open_tensors(tmp_path / "a"))[-2:] == ["output_vectors", "vectors"]
+    assert np.array_equal(held.vectors, VECTORS) and held.extra.keys() == extra.keys()
+    for name, array in held.extra.items():
+        assert array.dtype == np.float32 and np.array_equal(array, extra[name])
+    order = ["output_vectors", "node_vectors", "vectors_ngrams", "vectors"]
+    assert list(open_tensors(tmp_path / "a"))[-4:] == order
     assert np.array_equal(safetensors.numpy.load_file(tmp_path / "a")["vectors"], VECTORS)
-    with pytest.raises(ValueError, match=r"\(4, 3\).*one shape"):
-        store.save_vectors(tmp_path / "a", words, VECTORS, output_vectors=output[:4])
+
+
+@pytest.mark.parametrize("name", store.EXTRA)
+@pytest.mark.parametrize("shape", [(5, 2), (4, 3), (5,), (5, 3, 1), (0, 3)])
+def test_other_matrices_that_do_not_fit(tmp_path, name, shape):
+    words, extra = WordTable.from_words(WORDS), {name: np.zeros(shape, np.float32)}
+    if name == "vectors_ngrams" and shape[1:] == (3,):  # any number of rows
+        store.save_vectors(tmp_path / "a", words, VECTORS, extra=extra)
+        assert store.open_vectors(tmp_path / "a").extra[name].shape == shape
+        return
+    with pytest.raises(ValueError, match=rf"{name} of .* does not fit"):
+        store.save_vectors(tmp_path / "a", words, VECTORS, extra=extra)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_matrices_of_unknown_names(tmp_path):
+    with pytest.raises(ValueError, match=r"\['vectors'\].*output_vectors"):
+        store.save_vectors(tmp_path / "a", WordTable.from_words(WORDS), VECTORS, extra={"vectors": VECTORS})
 
 
 @pytest.mark.parametrize("n, width", [(0, 3), (0, 0), (2, 0), (1, 1), (2, 1), (3, 1), (4, 2), (9, 5)])
@@ -80,7 +101,7 @@ arrays = st.sampled_from(
 ).flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_side=0, max_side=5)))
 strided = st.builds(lambda a, step: a[::step], arrays, st.sampled_from([1, 2, -1])) | arrays.map(np.transpose)
 names = st.text(min_size=1, max_size=5).filter(
-    lambda n: n.isprintable() and n not in {"__metadata__", *store.RESERVED}
+    lambda n: n.isprintable() and n not in {"__metadata__", *RESERVED}
 )
 
 
@@ -92,8 +113,8 @@ names = st.text(min_size=1, max_size=5).filter(
 )
 def test_any_tensors_come_back_and_are_aligned(tmp_path_factory, tensors, metadata, mmap):
     path = tmp_path_factory.mktemp("any") / "a"
-    store.save_tensors(path, tensors, metadata)
-    found = store.open_tensors(path, mmap=mmap, verify=True)
+    save_tensors(path, tensors, metadata)
+    found = open_tensors(path, mmap=mmap, verify=True)
     assert found.metadata == metadata and set(found) == set(tensors)
     for name, array in tensors.items():
         assert found[name].dtype == array.dtype.newbyteorder("<") and found[name].shape == array.shape
@@ -119,7 +140,7 @@ def test_files_of_the_safetensors_package_are_read(tmp_path):
     tensors = {"a": VECTORS, "b": np.array([True, False, True]), "c": np.arange(3, dtype=np.uint16)}
     safetensors.numpy.save_file(tensors, tmp_path / "a", {"who": "others"})
     for mmap in (True, False):
-        found = store.open_tensors(tmp_path / "a", mmap=mmap, verify=True)
+        found = open_tensors(tmp_path / "a", mmap=mmap, verify=True)
         assert found.metadata == {"who": "others"}
         assert all(np.array_equal(found[k], tensors[k]) and found[k].flags.aligned for k in tensors)
     with pytest.raises(FormatError, match=r"a: no \.fvec file"):
@@ -132,10 +153,10 @@ def test_a_fvec_rewritten_by_the_safetensors_package_has_lost_its_checksum(path)
     tensors = safetensors.numpy.load_file(path)
     safetensors.numpy.save_file(tensors, path, metadata)
     with pytest.raises(FormatError, match="header is damaged"):
-        store.open_tensors(path)
+        open_tensors(path)
     del metadata["header_crc32"]
     safetensors.numpy.save_file(tensors, path, metadata)
-    assert np.array_equal(store.open_tensors(path, verify=True)["vectors"], VECTORS)
+    assert np.array_equal(open_tensors(path, verify=True)["vectors"], VECTORS)
     with pytest.raises(FormatError, match="lost its checksum"):
         store.open_vectors(path)
 
@@ -143,9 +164,9 @@ def test_a_fvec_rewritten_by_the_safetensors_package_has_lost_its_checksum(path)
 def test_tensors_that_cannot_be_stored(tmp_path):
     for array in (np.array(3.0), np.array(["a"]), np.array([object()])):
         with pytest.raises(ValueError, match="tensor 'x'"):
-            store.save_tensors(tmp_path / "a", {"x": array})
+            save_tensors(tmp_path / "a", {"x": array})
     with pytest.raises(ValueError, match="rows"):
-        store.save_tensors(tmp_path / "a", {}, {"rows": "1"})
+        save_tensors(tmp_path / "a", {}, {"rows": "1"})
     with pytest.raises(ValueError, match="one row a word"):
         store.save_vectors(tmp_path / "a", WordTable.from_words("ab"), VECTORS)
     assert not list(tmp_path.iterdir())
@@ -286,7 +307,7 @@ def entry(dtype="U8", shape=(4,), offsets=(0, 4)):
 def test_lying_headers(tmp_path, header, reason):
     write_raw(tmp_path / "a", header, b"data")
     with pytest.raises(FormatError, match=reason) as caught:
-        store.open_tensors(tmp_path / "a", verify=True)
+        open_tensors(tmp_path / "a", verify=True)
     assert str(tmp_path / "a") in str(caught.value)
 
 
@@ -294,7 +315,7 @@ def test_lying_headers(tmp_path, header, reason):
 def test_lying_header_length(tmp_path, length):
     write_raw(tmp_path / "a", {"a": entry()}, b"data", length)
     with pytest.raises(FormatError, match="byte"):
-        store.open_tensors(tmp_path / "a")
+        open_tensors(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -312,25 +333,29 @@ def test_lying_header_length(tmp_path, length):
         ({"vectors": np.zeros(5, np.float32)}, "'vectors' is"),
         ({"output_vectors": np.zeros((5, 2), np.float32)}, "'output_vectors' is"),
         ({"output_vectors": np.zeros((5, 3), np.float64)}, "'output_vectors' is"),
+        ({"node_vectors": np.zeros((4, 3), np.float32)}, "'node_vectors' is"),
+        ({"vectors_vocab": np.zeros((6, 3), np.float32)}, "'vectors_vocab' is"),
+        ({"vectors_ngrams": np.zeros((6, 2), np.float32)}, "'vectors_ngrams' is"),
+        ({"vectors_ngrams": np.zeros((6, 3), np.float16)}, "'vectors_ngrams' is"),
         ({"fvec_version": "2"}, "version '2'"),
     ],
 )
 def test_wrong_tensors(path, change, reason):
-    tensors = store.open_tensors(path, mmap=False)
+    tensors = open_tensors(path, mmap=False)
     metadata = {"fvec_version": change.pop("fvec_version", "1")}
     kept = {**tensors, **change}
-    store.save_tensors(path, {n: a for n, a in kept.items() if a is not None}, metadata)
+    save_tensors(path, {n: a for n, a in kept.items() if a is not None}, metadata)
     with pytest.raises(FormatError, match=reason):
         store.open_vectors(path)
 
 
 def test_verify_looks_at_words_and_index_too(path):
-    tensors = store.open_tensors(path, mmap=False)
+    tensors = open_tensors(path, mmap=False)
     metadata = {"fvec_version": "1"}
     slots = tensors["index"].copy()
     slots[slots[:, 1] == 3] = [0, -1]
     for change in ({"index": slots}, {"offsets": np.array([0, 3, 2, 3, 4, len(tensors["words"])])}):
-        store.save_tensors(path, {**tensors, **change}, metadata)
+        save_tensors(path, {**tensors, **change}, metadata)
         store.open_vectors(path)
         with pytest.raises(FormatError, match=r"words\.fvec"):
             store.open_vectors(path, verify=True)
@@ -338,9 +363,9 @@ def test_verify_looks_at_words_and_index_too(path):
 
 def test_what_is_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
-        store.open_tensors(tmp_path / "absent")
+        open_tensors(tmp_path / "absent")
     with pytest.raises(OSError):
-        store.open_tensors(tmp_path)
+        open_tensors(tmp_path)
 
 
 # ---- Atomic writing
@@ -354,7 +379,7 @@ def test_failure_leaves_the_old_file(path, monkeypatch, fail):
         raise KeyboardInterrupt if fail == "interrupt" else OSError(28, "No space left on device")
 
     if fail == "write":
-        monkeypatch.setattr(store.zlib, "crc32", broken)
+        monkeypatch.setattr(zlib, "crc32", broken)
     elif fail == "fsync":
         monkeypatch.setattr(os, "fsync", broken)
     else:

@@ -379,7 +379,7 @@ GOOD = {"parameters": '{"vector_size": 4}', "corpus_words": "9", "corpus_sentenc
 def write_model(path, metadata, counts=(3, 2)):
     ones = np.ones((2, 4), np.float32)
     words = WordTable.from_words(["a", "b"])
-    store.save_vectors(path, words, ones, np.array(counts), metadata, output_vectors=ones)
+    store.save_vectors(path, words, ones, np.array(counts), metadata, extra={"output_vectors": ones})
 
 
 def test_a_model_of_another_writer(tmp_path):

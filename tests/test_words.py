@@ -53,6 +53,10 @@ def test_find_is_a_dict(words, others):
             assert kernel.Finder(text, offsets, slots).find(word.encode("utf-8", "surrogatepass")) == ids.get(
                 word, -1
             )
+        asked = arrays([*words, *others, *words])
+        found = np.empty(len(asked[1]) - 1, np.int32)
+        kernel.Finder(text, offsets, slots).find_all(*asked, found)
+        assert found.tolist() == [ids.get(word, -1) for word in [*words, *others, *words]]
 
 
 def test_indexes_are_the_same_bytes():
@@ -115,6 +119,25 @@ def test_table_is_a_sequence():
     assert table.find("\ud800") == -1 and pickle.loads(pickle.dumps(table)).find("日本") == 3
     with pytest.raises(IndexError):
         table[4]
+
+
+def test_many_words_are_found_at_once(each_backend):
+    table = WordTable.from_words(["the", "größer", "", "日本"])
+    found = table.find_all(["日本", "no", "", "the", "the"])
+    assert found.dtype == np.int32 and found.tolist() == [3, -1, 2, 0, 0]
+    assert table.find_all(["the", "\ud800"]).tolist() == [0, -1] and table.find_all([]).tolist() == []
+    with pytest.raises(FormatError, match="seen on looking for 'the'"):
+        WordTable(table.text, table.offsets - 1, table.slots).find_all(["no", "the"])
+
+
+def test_rooms_for_many_ids_are_checked(kernel):
+    text, offsets = arrays(["a", "bc"])
+    slots = np.empty((4, 2), np.int32)
+    kernel.build_index(text, offsets, slots)
+    finder = kernel.Finder(text, offsets, slots)
+    for bounds, room in ((offsets, 1), (offsets, 3), (offsets + 1, 2), (offsets - 1, 2)):
+        with pytest.raises(ValueError, match="2 words in 3 bytes"):
+            finder.find_all(text, bounds, np.empty(room, np.int32))
 
 
 def test_empty_table():

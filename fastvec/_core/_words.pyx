@@ -47,11 +47,9 @@ cdef class Finder:
             raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2")
         self.text, self.offsets, self.slots = text, offsets, slots
 
-    def find(self, bytes word not None):
-        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+    cdef int32_t _find(self, const uint8_t *w, int64_t length) noexcept nogil:
         cdef:
-            const uint8_t *w = word
-            int64_t length = len(word), n = self.offsets.shape[0] - 1, first, last, _probe
+            int64_t n = self.offsets.shape[0] - 1, first, last, _probe
             uint64_t mask = <uint64_t>self.slots.shape[0] - 1
             uint64_t hash = fv_word_hash(w, length), at = hash & mask
             int32_t tag = <int32_t><uint32_t>(hash >> 32), i
@@ -70,6 +68,19 @@ cdef class Finder:
                         return i
             at = (at + 1) & mask
         return -1
+
+    def find(self, bytes word not None):
+        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+        return self._find(<const uint8_t *>word, len(word))
+
+    def find_all(self, const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[::1] ids):
+        """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
+        cdef int64_t i, n = offsets.shape[0] - 1
+        if n < 0 or ids.shape[0] != n or offsets[0] < 0 or offsets[n] > text.shape[0]:
+            raise ValueError(f"{n} words in {text.shape[0]} bytes, and {ids.shape[0]} ids")
+        with nogil:
+            for i in range(n):
+                ids[i] = self._find(&text[0] + offsets[i], offsets[i + 1] - offsets[i])
 
 
 def word_hash(bytes word not None):

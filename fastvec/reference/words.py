@@ -57,3 +57,10 @@ class Finder:
                 if self._text[offsets[i] : offsets[i + 1]].tobytes() == word:
                     return int(i)
         return -1
+
+    def find_all(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
+        """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
+        if len(ids) != len(offsets) - 1 or offsets[0] < 0 or offsets[-1] > len(text):
+            raise ValueError(f"{len(offsets) - 1} words in {len(text)} bytes, and {len(ids)} ids")
+        for i in range(len(ids)):
+            ids[i] = self.find(text[offsets[i] : offsets[i + 1]].tobytes())

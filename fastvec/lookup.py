@@ -1,0 +1,177 @@
+"""Words and their rows: how KeyedVectors finds them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import search
+from fastvec.words import KeyToIndex, WordTable
+
+Array = NDArray[Any]
+Key = str | int | np.integer[Any]
+INTEGER = (int, np.integer)
+KEY = (str, *INTEGER)
+
+
+class Lookup:
+    """What `KeyedVectors` knows of words and rows; its questions about similarity build on this."""
+
+    def _set_parts(
+        self,
+        words: WordTable,
+        vectors: Array,
+        counts: NDArray[np.int64] | None,
+        metadata: Mapping[str, str] | None,
+    ) -> None:
+        self.words = words
+        """The words, in the order of the rows."""
+        self.vectors = vectors
+        """float (V, D)"""
+        self.counts = counts
+        """How often each word occurred in the corpus, int64 (V,), or None where that is not known."""
+        self.metadata = dict(metadata or {})
+        """Strings that are kept in the file."""
+        self._norms: NDArray[np.float32] | None = None
+
+    @classmethod
+    def _from_parts(
+        cls,
+        words: WordTable,
+        vectors: Array,
+        counts: NDArray[np.int64] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make an instance of words and a matrix with a row for each."""
+        if vectors.ndim != 2 or len(vectors) != len(words):
+            raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: need one row a word")
+        self = cls.__new__(cls)
+        self._set_parts(words, vectors, counts, metadata)
+        return self
+
+    # ---- Words and rows
+
+    @property
+    def vector_size(self) -> int:
+        """Number of dimensions."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def index_to_key(self) -> Sequence[str]:
+        """The words in the order of the rows."""
+        return self.words
+
+    @property
+    def key_to_index(self) -> Mapping[str, int]:
+        """The row of each word."""
+        return KeyToIndex(self.words)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
+
+    def get_index(self, key: Key, default: int | None = None) -> int:
+        """Return the row of a word; a row number (0 <= key < V) is its own.
+
+        Raises
+        ------
+        KeyError
+            If it is not there and no `default` is given.
+        """
+        if isinstance(key, str):
+            found = self.words.find(key)
+            if found >= 0:
+                return found
+        elif isinstance(key, INTEGER) and 0 <= key < len(self):
+            return int(key)
+        if default is not None:
+            return default
+        raise KeyError(f"Key '{key}' not present")
+
+    def has_index_for(self, key: Key) -> bool:
+        """Tell whether `key` has a row."""
+        return self.get_index(key, -1) >= 0
+
+    def __contains__(self, key: Key) -> bool:
+        return self.has_index_for(key)
+
+    def get_vector(self, key: Key, norm: bool = False) -> Array:
+        """Return the vector of `key`, (D,), read-only; of length 1 with `norm`.
+
+        Raises
+        ------
+        KeyError
+            If `key` is not there.
+        """
+        vector: Array = self.vectors[self.get_index(key)]
+        if norm:
+            vector = unit(vector)
+        vector.setflags(write=False)
+        return vector
+
+    def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
+        """Return the vector of a key, (D,), or of several, (n, D)."""
+        if isinstance(keys, KEY):
+            return self.get_vector(keys)
+        return self.vectors_for(list(keys))
+
+    def vectors_for(self, keys: Sequence[Key]) -> Array:
+        """Return the vectors of several keys, (n, D).
+
+        Raises
+        ------
+        KeyError
+            If a key is not there.
+        """
+        rows = self._rows(keys)
+        if len(rows) and rows.min() < 0:
+            self.get_index(keys[int(rows.argmin())])  # raises
+        found: Array = self.vectors[rows]
+        return found
+
+    def _rows(self, keys: Sequence[Key]) -> NDArray[np.integer[Any]]:
+        """Return the row of each key, or -1."""
+        if all(isinstance(key, str) for key in keys):
+            return self.words.find_all(keys)  # type: ignore[arg-type]
+        return np.array([self.get_index(key, -1) for key in keys], np.intp)
+
+    def get_vecattr(self, key: Key, attr: str) -> Any:
+        """Return an attribute of `key`; fastvec keeps ``"count"``.
+
+        Raises
+        ------
+        KeyError
+            If the key or the attribute is not there.
+        """
+        index = self.get_index(key)
+        if attr != "count" or self.counts is None:
+            raise KeyError(attr)
+        return int(self.counts[index])
+
+    @property
+    def norms(self) -> NDArray[np.float32]:
+        """The rows' Euclidean norms, float32 (V,), computed when first asked for."""
+        if self._norms is None:
+            self._norms = search.row_norms(self.vectors)
+        return self._norms
+
+    def fill_norms(self, force: bool = False) -> None:
+        """Compute `norms` now; `force` after vectors were changed in place."""
+        if force:
+            self._norms = None
+        _ = self.norms
+
+    def get_normed_vectors(self) -> Array:
+        """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
+        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
+        return self.vectors / scale[:, None]  # type: ignore[no-any-return]
+
+
+def unit(vector: Array) -> Array:
+    """Scale to length 1; a zero vector stays."""
+    length = np.linalg.norm(vector)
+    scaled: Array = vector / length if length > 0 else vector.copy()
+    return scaled
