@@ -9,37 +9,121 @@ import sys
 import time
 
 
-def gensim_train(corpus, dim, epochs, threads, seed, output):
-    """gensim's Word2Vec, file path, skip-gram with negative sampling, gensim's defaults elsewhere."""
-    from gensim.models import Word2Vec
+MODELS = {
+    "sg-ns": {"sg": 1},
+    "cbow-ns": {"sg": 0},
+    "sg-hs": {"sg": 1, "hs": 1, "negative": 0},
+    "cbow-hs": {"sg": 0, "hs": 1, "negative": 0},
+    "sg-subwords": {"sg": 1},
+    "cbow-subwords": {"sg": 0},
+}
+"""What distinguishes the models; everything else is gensim's default, for all systems."""
 
-    model = Word2Vec(vector_size=dim, sg=1, workers=threads, epochs=epochs, seed=seed)
+
+def gensim_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025):
+    """gensim's Word2Vec or FastText, file path."""
+    from gensim.models import FastText, Word2Vec
+
+    kind = FastText if model.endswith("subwords") else Word2Vec
+    trained = kind(vector_size=dim, workers=threads, epochs=epochs, seed=seed, alpha=alpha, **MODELS[model])
     marks = [time.perf_counter()]
-    model.build_vocab(corpus_file=corpus)
+    trained.build_vocab(corpus_file=corpus)
     marks.append(time.perf_counter())
-    model.train(
+    trained.train(
         corpus_file=corpus,
-        total_words=model.corpus_total_words,
-        total_examples=model.corpus_count,
+        total_words=trained.corpus_total_words,
+        total_examples=trained.corpus_count,
         epochs=epochs,
     )
     marks.append(time.perf_counter())
-    model.wv.save_word2vec_format(output, binary=True)
-    return {"vocab": marks[1] - marks[0], "train": marks[2] - marks[1], "words": len(model.wv)}
+    if output.endswith(".npz"):
+        save_with_misspelt(output, trained.wv.index_to_key, trained.wv.vectors, trained.wv.__getitem__)
+    else:
+        trained.wv.save_word2vec_format(output, binary=True)
+    return {"vocab": marks[1] - marks[0], "train": marks[2] - marks[1], "words": len(trained.wv)}
 
 
-def fastvec_train(corpus, dim, epochs, threads, seed, output):
+def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025):
     """The same in fastvec, from text to a saved file."""
     import fastvec
 
+    kind = fastvec.FastText if model.endswith("subwords") else fastvec.Word2Vec
     begun = time.perf_counter()
-    model = fastvec.Word2Vec(corpus_file=corpus, vector_size=dim, workers=threads, epochs=epochs, seed=seed)
-    read = time.perf_counter() - begun - model.total_train_time
-    if output.endswith(".bin"):
-        model.wv.save_word2vec_format(output, binary=True)
+    trained = kind(
+        corpus_file=corpus,
+        vector_size=dim,
+        workers=threads,
+        epochs=epochs,
+        seed=seed,
+        alpha=alpha,
+        **MODELS[model],
+    )
+    whole = time.perf_counter() - begun
+    if output.endswith(".npz"):
+        save_with_misspelt(output, trained.wv.index_to_key, trained.wv.vectors, trained.wv.__getitem__)
+    elif output.endswith(".bin"):
+        trained.wv.save_word2vec_format(output, binary=True)
     else:
-        model.wv.save(output)
-    return {"read and encode": read, "train": model.total_train_time, "words": len(model.wv)}
+        trained.wv.save(output)
+    train = trained.total_train_time
+    return {"read and encode": whole - train, "train": train, "text to model": whole, "words": len(trained.wv)}
+
+
+def fasttext_train(corpus, dim, epochs, threads, seed, output, model="sg-subwords", alpha=0.025):
+    """The `fasttext` package, with gensim's defaults; it has no seed, and tells no time of its parts."""
+    import fasttext
+    import numpy as np
+
+    begun = time.perf_counter()
+    trained = fasttext.train_unsupervised(
+        corpus,
+        model="skipgram" if model.startswith("sg") else "cbow",
+        dim=dim,
+        epoch=epochs,
+        thread=threads,
+        lr=alpha,
+        t=1e-3,
+        verbose=0,
+    )
+    whole = time.perf_counter() - begun
+    words = [word for word in trained.get_words() if word != "</s>"]
+    vectors = np.array([trained.get_word_vector(word) for word in words], np.float32)
+    if output.endswith(".npz"):
+        save_with_misspelt(output, words, vectors, trained.get_word_vector)
+    else:
+        from fastvec import KeyedVectors
+        from fastvec.words import WordTable
+
+        KeyedVectors._from_parts(WordTable.from_words(words), vectors).save_word2vec_format(output, binary=True)
+    return {"text to model": whole, "words": len(words)}
+
+
+def misspelt(words, n=2000, least=6):
+    """Wrong spellings of `n` frequent words: two neighbouring letters change places. None is a word itself."""
+    known, found = set(words), {}
+    for i, word in enumerate(words):
+        at = 1 + i % max(1, len(word) - 2)
+        wrong = word[:at] + word[at : at + 2][::-1] + word[at + 2 :]
+        if len(word) >= least and wrong not in known:
+            found[wrong] = word
+        if len(found) == n:
+            break
+    return found
+
+
+def save_with_misspelt(output, words, vectors, vector_of):
+    """Keep the vectors of the vocabulary and of wrong spellings, for bench/subwords.py."""
+    import numpy as np
+
+    pairs = misspelt(list(words))
+    np.savez(
+        output,
+        words=np.array(list(words)),
+        vectors=np.asarray(vectors, np.float32),
+        wrong=np.array(list(pairs)),
+        right=np.array(list(pairs.values())),
+        wrong_vectors=np.array([vector_of(w) for w in pairs], np.float32),
+    )
 
 
 def fastvec_vocab(corpus, threads):

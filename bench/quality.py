@@ -1,13 +1,16 @@
-"""Are the vectors as good as gensim's? Both are trained with the same parameters and several seeds, then evaluated.
+"""Are the vectors as good as gensim's, and fastText's? All are trained with the same parameters and several seeds.
 
 python bench/quality.py wiki-en-100m.txt --analogies questions-words.txt --pairs wordsim353.tsv simlex999.txt
+python bench/quality.py wiki-en-25m.txt --model cbow-ns --alpha 0.05 ...
 """
 
 import argparse
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
+from _children import MODELS
 from _run import child, machine, table
 
 from fastvec import KeyedVectors
@@ -38,6 +41,8 @@ def main():
     parser.add_argument("--analogies", nargs="*", default=[])
     parser.add_argument("--pairs", nargs="*", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--model", default="sg-ns", choices=list(MODELS))
+    parser.add_argument("--alpha", type=float, default=0.025)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
@@ -49,6 +54,8 @@ def main():
         "dim": args.dim,
         "epochs": args.epochs,
         "threads": args.threads,
+        "model": args.model,
+        "alpha": args.alpha,
     }
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -56,18 +63,22 @@ def main():
             runs = []
             for seed in args.seeds:
                 output = f"{folder}/{system}{seed}.bin"
-                seconds = child(f"{system}_train", seed=seed, output=output, **common)["train"]
+                figures = child(f"{system}_train", seed=seed, output=output, **common)
+                seconds = figures.get("train", figures.get("text to model"))
                 runs.append(scores(output, args))
                 rows.append(
                     [f"{system}, seed {seed}", f"{seconds:.1f}", *(f"{v:.4f}" for v in runs[-1].values())]
                 )
+                print(*rows[-1], file=sys.stderr, flush=True)
             if len(runs) > 1:
                 columns = list(zip(*(r.values() for r in runs), strict=True))
                 means = [
                     f"{statistics.mean(c):.4f} ± {statistics.stdev(c) / len(c) ** 0.5:.4f}" for c in columns
                 ]
                 rows.append([f"**{system}, mean ± standard error**", "", *means])
-    print(f"{machine()}; {args.threads} threads, {args.epochs} epochs, D={args.dim}\n")
+    print(
+        f"{machine()}; {args.model}, alpha {args.alpha}, {args.threads} threads, {args.epochs} epochs, D={args.dim}\n"
+    )
     table(rows, ["", "training, s", *runs[0]])
 
 
