@@ -99,7 +99,7 @@ def test_threads_do_not_wait_where_nobody_listens_for_epochs(kernel, moment):
     assert met == ["epoch" not in moment]
 
 
-def test_who_wants_epochs(monkeypatch):
+def test_who_wants_epochs():
     class Ends(CallbackAny2Vec):
         def on_train_end(self, model):
             pass
