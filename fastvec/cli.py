@@ -232,14 +232,14 @@ def summary(model: "Word2Vec") -> str:
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write."
 )
 @click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
-@click.option("--loss", "compute_loss", is_flag=True, help="Measure the loss, and show it in the bar.")
+@click.option("--loss", is_flag=True, help="Measure the loss, and show it in the bar.")
 @click.option(
     "--log",
     type=click.Path(path_type=Path),
     help="Add lines of words, speed, learning rate and loss to this .csv or .jsonl.",
 )
 @training_options
-def train(corpus: Path, output: Path, full: bool, log: Path | None, **options: Any) -> int:
+def train(corpus: Path, output: Path, full: bool, loss: bool, log: Path | None, **options: Any) -> int:
     """Train word vectors on CORPUS: a text file with a sentence a line.
 
     Give a directory to train on several files; its subdirectories are passed over.
@@ -249,6 +249,8 @@ def train(corpus: Path, output: Path, full: bool, log: Path | None, **options: A
     an older file at the output then stays, and the new one is NAME.interrupted.fvec.
     """
     check_usage(corpus, output, options, log)
+    if loss:
+        options["compute_loss"] = True
     if log is not None:
         options["callbacks"] = [opened_log(log)]
     model, saved = learn(output, vectors_only=not full, corpus_file=corpus, **options)
