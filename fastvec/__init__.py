@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from fastvec._version import __version__
 
 if TYPE_CHECKING:
+    from fastvec.callbacks import CallbackAny2Vec
     from fastvec.config import TrainConfig
     from fastvec.corpus import EncodedCorpus
-    from fastvec.errors import CorpusError, FormatError, TrainingError
+    from fastvec.errors import CorpusError, FormatError, StopTraining, TrainingError
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fastvec.word2vec import Word2Vec
 
 __all__ = [
+    "CallbackAny2Vec",
     "CorpusError",
     "EncodedCorpus",
     "FastTextKeyedVectors",
@@ -32,6 +34,7 @@ __all__ = [
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "StopTraining",
     "Text8Corpus",
     "TrainConfig",
     "TrainingError",
@@ -41,9 +44,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "callbacks": ("CallbackAny2Vec",),
     "config": ("TrainConfig",),
     "corpus": ("EncodedCorpus",),
-    "errors": ("CorpusError", "FormatError", "TrainingError"),
+    "errors": ("CorpusError", "FormatError", "StopTraining", "TrainingError"),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),

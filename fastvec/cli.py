@@ -27,6 +27,7 @@ from fastvec._version import __version__
 from fastvec.config import TrainConfig
 
 if TYPE_CHECKING:
+    from fastvec.callbacks import Log
     from fastvec.keyedvectors import KeyedVectors
     from fastvec.progress import Bars
     from fastvec.word2vec import Word2Vec
@@ -179,17 +180,20 @@ def check_output(output: Path) -> None:
         ) from error
 
 
-def check_usage(corpus: Path, output: Path, options: dict[str, Any]) -> None:
+def check_usage(corpus: Path, output: Path, options: dict[str, Any], log: Path | None = None) -> None:
     """Raise where the options contradict each other, or their values are out of range."""
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     try:
         TrainConfig(**{name: value for name, value in options.items() if name in names})
     except ValueError as error:
         raise click.UsageError(as_options(str(error))) from error
-    if corpus.is_dir() and output.parent.exists() and output.parent.samefile(corpus):
-        raise click.UsageError(f"{output}: the vectors would become a part of the corpus, {corpus}")
-    if output.exists() and corpus.exists() and output.samefile(corpus):
-        raise click.UsageError(f"{output}: the vectors would overwrite the corpus")
+    for path, what in [(output, "vectors"), *([(log, "log")] if log else [])]:
+        if corpus.is_dir() and path.parent.exists() and path.parent.samefile(corpus):
+            raise click.UsageError(f"{path}: the {what} would become a part of the corpus, {corpus}")
+        if path.exists() and corpus.exists() and path.samefile(corpus):
+            raise click.UsageError(f"{path}: the {what} would overwrite the corpus")
+    if log and log.absolute() == output.absolute():
+        raise click.UsageError(f"{output}: the vectors would overwrite the log")
 
 
 @contextlib.contextmanager
@@ -228,8 +232,14 @@ def summary(model: "Word2Vec") -> str:
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write."
 )
 @click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
+@click.option("--loss", is_flag=True, help="Measure the loss, and show it in the bar.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    help="Add lines of words, speed, learning rate and loss to this .csv or .jsonl.",
+)
 @training_options
-def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
+def train(corpus: Path, output: Path, full: bool, loss: bool, log: Path | None, **options: Any) -> int:
     """Train word vectors on CORPUS: a text file with a sentence a line.
 
     Give a directory to train on several files; its subdirectories are passed over.
@@ -238,10 +248,23 @@ def train(corpus: Path, output: Path, full: bool, **options: Any) -> int:
     want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130;
     an older file at the output then stays, and the new one is NAME.interrupted.fvec.
     """
-    check_usage(corpus, output, options)
+    check_usage(corpus, output, options, log)
+    if loss:
+        options["compute_loss"] = True
+    if log is not None:
+        options["callbacks"] = [opened_log(log)]
     model, saved = learn(output, vectors_only=not full, corpus_file=corpus, **options)
     click.echo(f"{summary(model)}\n{saved_line(saved, output)} ({saved.stat().st_size / 1e6:.1f} MB)")
     return INTERRUPTED if model.interrupted else 0
+
+
+def opened_log(path: Path) -> "Log":
+    """Return the callback that writes to `path`; what stands in its way is found before the work."""
+    from fastvec.callbacks import Log
+
+    log = Log(path)
+    log.prepare()
+    return log
 
 
 def saved_line(saved: Path, output: Path) -> str:

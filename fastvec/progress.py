@@ -54,9 +54,10 @@ class Bars:
         bar.update(done - bar.n)
 
     def training(self, p: Progress) -> None:
-        """Show the words trained on; the speed is the mean so far."""
+        """Show the words trained on, and the loss where it is measured; the speed is the mean so far."""
         bar = self._show("training", p.total_words, unit=" words", unit_scale=True)
-        bar.set_postfix_str(f"epoch {p.epoch + 1}{self._epochs}", refresh=False)
+        loss = "" if p.loss is None else f", loss {p.loss:.4f}"
+        bar.set_postfix_str(f"epoch {p.epoch + 1}{self._epochs}{loss}", refresh=False)
         bar.update(p.words - bar.n)
 
     def close(self) -> None:

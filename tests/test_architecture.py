@@ -29,6 +29,7 @@ LAYERS = [
     ["cli"],
     ["demo"],
     ["word2vec"],
+    ["callbacks"],
     ["progress"],
     ["train"],
     ["averaging"],

@@ -126,7 +126,7 @@ def test_too_little_text(fastvec, corpus, text):
 def test_overflow_is_not_saved(fastvec, corpus, monkeypatch):
     from fastvec import word2vec
 
-    def overflow(*_):
+    def overflow(*_, **__):
         raise TrainingError("the vectors grew beyond all bounds; train again with a smaller alpha")
 
     monkeypatch.setattr(word2vec, "train", overflow)

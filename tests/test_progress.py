@@ -1,5 +1,6 @@
 """Progress: nobody, a callable, or bars on standard error."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -67,6 +68,13 @@ def test_the_number_of_epochs(terminal):
     with reporter(Bars(epochs=10)) as report:
         report.training(state(2_000_000, epoch=4))
     assert "epoch 5/10, " in terminal.readouterr().err
+
+
+def test_the_loss_is_shown_where_it_is_measured(terminal):
+    with reporter(Bars(epochs=10)) as report:
+        report.training(dataclasses.replace(state(2_000_000), loss=2.34567))
+    last = terminal.readouterr().err.split("\n")[0].rpartition("\r")[2]
+    assert "epoch 1/10, loss 2.3457, " in last and len(last) < 80
 
 
 def test_no_bars_where_no_terminal_sees_them(capsys):
