@@ -19,17 +19,22 @@ if TYPE_CHECKING:
     from fastvec.corpus import EncodedCorpus
     from fastvec.errors import CorpusError, FormatError, TrainingError
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
     from fastvec.vocab import Vocab
     from fastvec.word2vec import Word2Vec
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
     "CorpusError",
     "EncodedCorpus",
     "FormatError",
+    "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "Phraser",
+    "Phrases",
     "Text8Corpus",
     "TrainConfig",
     "TrainingError",
@@ -43,6 +48,7 @@ _MODULES = {
     "corpus": ("EncodedCorpus",),
     "errors": ("CorpusError", "FormatError", "TrainingError"),
     "keyedvectors": ("KeyedVectors",),
+    "phrases": ("ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
     "vocab": ("Vocab",),
     "word2vec": ("Word2Vec",),
