@@ -4,8 +4,8 @@ The only module that imports `_core` or `reference`. ``FASTVEC_BACKEND=base|neon
 choice, and fails where it cannot be had. Names of this module:
 
 - `name`: the backend in use; `available()`: those that this machine can run.
-- `words`, `vocab`, `encode`, `phrases`, `train`: the modules that compute, imported when first used; a compiled one and its
-  twin have the same functions.
+- `words`, `vocab`, `encode`, `phrases`, `joiner`, `train`: the modules that compute, imported when first used; a
+  compiled one and its twin have the same functions.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from types import ModuleType
 from fastvec._variants import compiled_for
 
 REFERENCE = "reference"
-MODULES = ("words", "vocab", "encode", "phrases", "train")
+MODULES = ("words", "vocab", "encode", "phrases", "joiner", "train")
 PER_VARIANT = frozenset({"train"})
 
 

@@ -208,9 +208,7 @@ class PhraseCounts(Mapping[str, int]):
         self._merge(tally, seams, workers)
         return words, tally.min_reduce
 
-    def learn_encoded(
-        self, corpus: EncodedCorpus, vocab: Vocab, connectors: list[str], workers: int
-    ) -> int:
+    def learn_encoded(self, corpus: EncodedCorpus, vocab: Vocab, connectors: list[str], workers: int) -> int:
         """Add the counts of an encoded corpus; return its words."""
         corpus.check_vocab(vocab)
         tokens = corpus.tokens
@@ -235,7 +233,7 @@ class PhraseCounts(Mapping[str, int]):
             seams = [(False, part) for part in pool.map(work, range(0, len(tokens), _SPAN))]
         words = WordTable.from_words([*others, *(vocab.words[int(i)] for i in ids)])
         counts = np.concatenate([np.zeros(len(others), np.int64), vocab.counts[ids]])
-        seen = [words.text, words.offsets, counts]
+        seen: list[NDArray[Any]] = [words.text, words.offsets, counts]
         self._merge(tally, seams, workers, seen)
         return int(corpus.n_words)
 
@@ -260,13 +258,13 @@ class PhraseCounts(Mapping[str, int]):
             jobs.append((numbering.pairs, counts, ids))
         if seams and mappings:
             jobs.append(self._seams(seams, mappings, len(tally.connectors)))
-        jobs = [(pairs, counts, ids, table.take_steps(pairs, ids)) for pairs, counts, ids in jobs]
-        tables = [pairs for pairs, *_ in jobs]
+        taken = [(pairs, counts, ids, table.take_steps(pairs, ids)) for pairs, counts, ids in jobs]
+        tables = [pairs for pairs, *_ in taken]
         if sum(map(len, tables)) < _FEW:
             workers = 1
         step = _PARTS // workers // 4 or 1
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(lambda job: table.take(*job), jobs))
+            list(pool.map(lambda job: table.take(*job), taken))
             if workers == 1:
                 table.merge(tables, 0, _PARTS)
             else:
@@ -283,12 +281,12 @@ class PhraseCounts(Mapping[str, int]):
         _, first = np.unique(own, return_index=True)
         ids = own[np.sort(first)].astype(np.int32)
         places[ids] = np.arange(len(ids))
+        to = [np.append(places[m], np.int32(-1)) for m in mappings]
         line = []
         for starts, part in seams:
             if starts or part.lead:
                 line.append(np.array([-1], np.int32))
-            mapping = np.append(mappings[part.numbering], np.int32(-1))
-            line.append(places[mapping[part.ids]])
+            line.append(to[part.numbering][part.ids])
         pairs = _backend.phrases.PairTable(connectors)
         pairs.count(np.concatenate(line))
         return pairs, np.zeros(len(ids), np.int64), ids

@@ -43,7 +43,7 @@ def save_frozen(model: Any, path: StrPath) -> None:
     texts = WordTable.from_words(model.phrasegrams)
     scores = np.fromiter(model.phrasegrams.values(), np.float64, len(model.phrasegrams))
     state = {name: getattr(model, name) for name in ("min_count", "threshold", "delimiter")}
-    arrays = {"words": texts.text, "offsets": texts.offsets, "scores": scores}
+    arrays: dict[str, Any] = {"words": texts.text, "offsets": texts.offsets, "scores": scores}
     save_tensors(path, arrays, _metadata("FrozenPhrases", model, state))
 
 
@@ -63,7 +63,7 @@ def scorer_name(scorer: Callable[..., float]) -> str:
         If the module does not hold the scorer under its name, as of a lambda.
     """
     module, name = getattr(scorer, "__module__", ""), getattr(scorer, "__qualname__", "")
-    if module == "fastvec.phrases" and name in _OWN.values():
+    if module == "fastvec.phrase_scores" and name in _OWN.values():
         return next(key for key, value in _OWN.items() if value == name)
     if not name or _find(module, name) is not scorer:
         raise ValueError(
@@ -86,7 +86,9 @@ def load(path: StrPath, scoring: Callable[..., float] | None) -> tuple[str, dict
     tensors = open_tensors(path)
     kind = tensors.metadata.get(KIND)
     if kind not in ("Phrases", "FrozenPhrases"):
-        raise FormatError(f"{os.fspath(path)}: no file of phrases; it holds {', '.join(tensors) or 'nothing'}")
+        raise FormatError(
+            f"{os.fspath(path)}: no file of phrases; it holds {', '.join(tensors) or 'nothing'}"
+        )
     try:
         state = _state(kind, tensors)
         if kind == "Phrases":
@@ -102,7 +104,7 @@ def load(path: StrPath, scoring: Callable[..., float] | None) -> tuple[str, dict
 
 
 def _scorer(name: str, path: StrPath) -> Any:
-    module, _, function = ("fastvec.phrases:" + _OWN[name] if name in _OWN else name).partition(":")
+    module, _, function = ("fastvec.phrase_scores:" + _OWN[name] if name in _OWN else name).partition(":")
     scorer = _find(module, function)
     if not callable(scorer):
         raise ValueError(
@@ -136,7 +138,12 @@ def _array(tensors: Tensors, name: str, dtype: Any) -> Any:
 
 def _offsets(tensors: Tensors) -> Any:
     offsets = _array(tensors, "offsets", np.int64)
-    if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(tensors["words"]) or np.any(np.diff(offsets) < 0):
+    if (
+        not len(offsets)
+        or offsets[0] != 0
+        or offsets[-1] != len(tensors["words"])
+        or np.any(np.diff(offsets) < 0)
+    ):
         raise ValueError("the words' bounds are out of order")
     return offsets
 

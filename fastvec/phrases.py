@@ -4,227 +4,47 @@ Mikolov, Sutskever, Chen, Corrado, Dean, "Distributed Representations of Words a
 (2013); Bouma, "Normalized (Pointwise) Mutual Information in Collocation Extraction" (2009).
 """
 
-import inspect
-import itertools
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import _backend, phrase_store
+from fastvec import phrase_store
 from fastvec.corpus import EncodedCorpus
 from fastvec.phrase_counts import PhraseCounts, strings
+from fastvec.phrase_joining import PhrasedCorpus, PhrasesTransformation, encoded, make_joiner
+from fastvec.phrase_scores import (
+    ENGLISH_CONNECTOR_WORDS,
+    NEGATIVE_INFINITY,
+    Scorer,
+    checked_scorer,
+    npmi_scorer,
+    original_scorer,
+)
 from fastvec.phrase_splits import all_splits, has_border
 from fastvec.text import Errors, Progress, Source, checked_workers
 from fastvec.vocab import Vocab
 
+__all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
+    "FrozenPhrases",
+    "PhrasedCorpus",
+    "Phraser",
+    "Phrases",
+    "npmi_scorer",
+    "original_scorer",
+]
+
 logger = logging.getLogger(__name__)
-NEGATIVE_INFINITY = float("-inf")
-Scorer = Callable[..., float]
 StrPath = str | os.PathLike[str]
 
-ENGLISH_CONNECTOR_WORDS = frozenset(
-    ["a", "an", "the", "for", "of", "with", "without", "at", "from", "to", "in", "on", "by", "and", "or"]
-)
-"""Articles, prepositions and conjunctions, which may stand inside a phrase."""
 
-_SCORER_PARAMETERS = (
-    "worda_count", "wordb_count", "bigram_count", "len_vocab", "min_count", "corpus_word_count",
-)  # fmt: skip
-
-
-def original_scorer(
-    worda_count: float,
-    wordb_count: float,
-    bigram_count: float,
-    len_vocab: float,
-    min_count: float,
-    corpus_word_count: float,
-) -> float:
-    """Return (bigram_count - min_count) / (worda_count wordb_count) len_vocab (Mikolov et al. 2013).
-
-    `len_vocab` is the number of different words and phrases; -inf where a word was never seen.
-    """
-    both = worda_count * wordb_count
-    return (bigram_count - min_count) / float(both) * len_vocab if both else NEGATIVE_INFINITY
-
-
-def npmi_scorer(
-    worda_count: float,
-    wordb_count: float,
-    bigram_count: float,
-    len_vocab: float,
-    min_count: float,
-    corpus_word_count: float,
-) -> float:
-    """Return ln(p_ab / (p_a p_b)) / -ln p_ab, from -1 to 1, with p = count / corpus_word_count (Bouma 2009).
-
-    -inf for a phrase seen fewer than `min_count` times, and for one that is the whole corpus.
-    """
-    if bigram_count < min_count or not worda_count * wordb_count * bigram_count:
-        return NEGATIVE_INFINITY
-    total = float(corpus_word_count)
-    p = bigram_count / total
-    if p == 1:
-        return NEGATIVE_INFINITY
-    return math.log(p / ((worda_count / total) * (wordb_count / total))) / -math.log(p)
-
-
-_BUILT_IN = {"default": original_scorer, "npmi": npmi_scorer}
-
-
-def checked_scorer(scoring: str | Scorer) -> Scorer:
-    """Return the scorer that a name stands for, or a callable that takes what a scorer is given.
-
-    Raises
-    ------
-    ValueError
-        If the name is not known, or the callable has no parameters of the six names.
-    """
-    if isinstance(scoring, str):
-        if scoring not in _BUILT_IN:
-            raise ValueError(f"unknown scoring method string {scoring} specified; give 'default' or 'npmi'")
-        return _BUILT_IN[scoring]
-    if not callable(scoring):
-        raise ValueError(f"scoring={scoring!r}: give 'default', 'npmi' or a function")
-    names = inspect.signature(scoring).parameters
-    missing = [name for name in _SCORER_PARAMETERS if name not in names]
-    if missing:
-        raise ValueError(f"scoring function missing expected parameters {missing}")
-    return scoring
-
-
-class PhrasedCorpus:
-    """The sentences of a corpus with their phrases joined, as they are iterated over; again and again if it can be.
-
-    Parameters
-    ----------
-    obj : Phrases or FrozenPhrases
-    corpus : iterable of sentences
-    """
-
-    def __init__(self, obj: "_PhrasesTransformation", corpus: Any) -> None:
-        self.obj = obj
-        self.corpus = corpus
-
-    def __len__(self) -> int:
-        return len(self.corpus)
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for sentence in self.corpus:
-            yield self.obj._join(sentence)
-
-    def __getitem__(self, number: Any) -> Any:
-        if not hasattr(self.corpus, "__getitem__"):
-            raise RuntimeError(f"Type {type(self.corpus)} does not support slicing.")
-        return self.obj[self.corpus[number]]
-
-
-class _PhrasesTransformation:
-    """What `Phrases` and `FrozenPhrases` share: finding phrases in sentences, given a score for a candidate.
-
-    A subclass may have a `score_candidate` of its own.
-
-    Parameters
-    ----------
-    connector_words : iterable of str
-        Words that may stand inside a phrase, but neither begin nor end one.
-    """
-
-    def __init__(self, connector_words: Iterable[str]) -> None:
-        self.connector_words = frozenset(connector_words)
-
-    def score_candidate(
-        self, word_a: str, word_b: str, in_between: Sequence[str]
-    ) -> tuple[str, float] | tuple[None, None]:
-        """Return the phrase of two words, and connectors in between, and its score; two Nones if it is none."""
-        raise NotImplementedError(f"{type(self).__name__} has no score_candidate")
-
-    def analyze_sentence(self, sentence: Iterable[str]) -> Iterator[tuple[str, float | None]]:
-        """Yield the words of a sentence, phrases joined: ``(phrase, score)`` or ``(word, None)``.
-
-        Phrases are found from left to right. An empty word cannot begin a phrase, and is left out, as in gensim.
-        """
-        begun: list[str] = []
-        for word in sentence:
-            if word in self.connector_words:
-                if begun:
-                    begun.append(word)
-                else:
-                    yield word, None
-                continue
-            if begun:
-                phrase, score = self.score_candidate(begun[0], word, begun[1:])
-                if phrase is not None:
-                    yield phrase, score
-                    begun = []
-                    continue
-                yield from ((one, None) for one in begun)
-            begun = [word] if word else []
-        yield from ((one, None) for one in begun)
-
-    def __getitem__(self, sentence: Any) -> Any:
-        """Return a sentence with its phrases joined, or a corpus of such, joined as it is iterated over.
-
-        Parameters
-        ----------
-        sentence : iterable of str, or iterable of iterables of str
-
-        Returns
-        -------
-        list of str, or PhrasedCorpus
-        """
-        items = iter(sentence)
-        first = next(items, None)
-        if first is None:
-            return []
-        if items is sentence:
-            sentence = itertools.chain([first], items)
-        return self._join(sentence) if isinstance(first, str) else PhrasedCorpus(self, sentence)
-
-    def find_phrases(self, sentences: Iterable[Iterable[str]]) -> dict[str, float]:
-        """Return the phrases that occur in the sentences, with their scores."""
-        found: dict[str, float] = {}
-        for sentence in sentences:
-            words = sentence if isinstance(sentence, list) else list(sentence)
-            segments = self._segments(words)
-            if segments is None:
-                found.update((phrase, s) for phrase, s in self.analyze_sentence(words) if s is not None)
-                continue
-            texts, scores = self._found_phrases()
-            found.update((texts[i], scores[i]) for i in segments[1] if i >= 0)
-        return found
-
-    def _join(self, sentence: Iterable[str]) -> list[str]:
-        words = sentence if isinstance(sentence, list) else list(sentence)
-        joiner = self._joiner()
-        if joiner is not None:
-            try:
-                joined: list[str] = joiner.joined(words, self._found_phrases()[0])
-                return joined
-            except (TypeError, UnicodeEncodeError):  # no str, or no UTF-8: such a word is in no phrase
-                pass
-        return [token for token, _ in self.analyze_sentence(words)]
-
-    def _segments(self, words: list[str]) -> tuple[list[int], list[int]] | None:
-        joiner = self._joiner()
-        try:
-            return None if joiner is None else joiner.segments(words)
-        except (TypeError, UnicodeEncodeError):
-            return None
-
-    def _joiner(self) -> Any:
-        """Return the backend's joiner of the phrases, or None where each candidate must be asked for its score."""
-        return None
-
-    def _found_phrases(self) -> tuple[list[str], list[float]]:
-        """Return the phrases that the joiner knows, and their scores."""
-        raise NotImplementedError
+class _PhrasesTransformation(PhrasesTransformation):
+    """What both classes share. A subclass may have a `score_candidate` of its own."""
 
     @classmethod
     def load(cls, fname: StrPath, scoring: Scorer | None = None) -> Any:
@@ -252,30 +72,6 @@ class _PhrasesTransformation:
         model.__dict__.update(state)
         checked_scorer(model.scoring)
         return model
-
-
-def encoded(words: Iterable[Any]) -> list[str]:
-    """Return the words that can stand in a text in UTF-8, sorted."""
-    found = []
-    for word in words:
-        try:
-            word.encode()
-        except (UnicodeEncodeError, AttributeError):
-            continue
-        found.append(word)
-    return sorted(found)
-
-
-def make_joiner(
-    texts: list[str], delimiter: str, connectors: Iterable[Any], splits: NDArray[np.int32] | None = None
-) -> Any:
-    """Return the backend's joiner of phrases given as strings."""
-    raw = [text.encode() for text in texts]
-    offsets = np.zeros(len(raw) + 1, np.int64)
-    np.cumsum([len(text) for text in raw], out=offsets[1:])
-    text = np.frombuffer(b"".join(raw), np.uint8)
-    own = [word.encode() for word in encoded(connectors)]
-    return _backend.phrases.Joiner(text, offsets, delimiter.encode(), own, splits)
 
 
 class Phrases(_PhrasesTransformation):
@@ -460,9 +256,7 @@ class Phrases(_PhrasesTransformation):
         if self._fast():
             loose = has_border(self.delimiter)
             left, right, scores, odd = self._scored(loose)
-            found = dict(
-                zip(strings(self.vocab.table.texts(left, right)), scores.tolist(), strict=True)
-            )
+            found = dict(zip(strings(self.vocab.table.texts(left, right)), scores.tolist(), strict=True))
             rest = self.vocab.table.rows(self._least(), odd) if loose else None
         else:
             rest = self.vocab.table.rows()

@@ -241,49 +241,45 @@ static inline uint32_t fv_phrases_step(fv_phrases *t, uint32_t left, uint32_t co
 
 typedef struct { fv_row *rows; int64_t bounds[FV_PARTS + 1]; } fv_batch;
 
-/* One visit to each word and pair: of pass 0 the rows are counted, of pass 1 written. */
-static FV_INLINE void fv_visit(const fv_phrases *t, fv_batch *b, int64_t *at, int pass, uint32_t left,
-                               uint32_t right, int64_t count) {
-    uint64_t hash = fv_row_hash(t, left, right);
-    int part = fv_part_of(hash);
-    if (pass) {
-        fv_row *row = b->rows + at[part];
-        row->hash = hash;
-        row->count = count;
-        row->left = left;
-        row->right = right;
-    }
-    at[part]++;
+static FV_INLINE fv_row fv_make_row(const fv_phrases *t, uint32_t left, uint32_t right, int64_t count) {
+    fv_row row;
+    row.hash = fv_row_hash(t, left, right);
+    row.count = count;
+    row.left = left;
+    row.right = right;
+    return row;
 }
 
-/* Group the words, counted words[i] times and called ids[i] here, and the pairs. `steps` are the pairs' steps here. */
+/* Group the words, counted words[i] times and called ids[i] here, and the pairs. `steps` are the pairs' steps here.
+ * Rows are made in the order of the slots first: their hashes, which wait for memory, are computed once. */
 static inline int fv_batch_fill(const fv_phrases *t, fv_batch *b, const fv_pairs *p, const int64_t *words,
                                 const int32_t *ids, int64_t n_words, const uint32_t *steps, uint32_t connectors) {
-    int64_t at[FV_PARTS], i, sum = 0, size;
+    int64_t at[FV_PARTS], i, n = 0, sum = 0, most = n_words + p->n - p->n_steps;
+    fv_row *made;
     uint64_t s;
-    int pass, part;
-    for (pass = 0; pass < 2; pass++) {
-        if (pass == 0) memset(at, 0, sizeof at);
-        for (i = connectors; i < n_words; i++)
-            if (words[i] > 0) fv_visit(t, b, at, pass, (uint32_t)ids[i], FV_NONE, words[i]);
-        for (s = 0; p->slots && s <= p->mask; s++) {
-            uint32_t left = (uint32_t)(p->slots[s].key >> 32), right = (uint32_t)p->slots[s].key;
-            if (!p->slots[s].value || right < connectors) continue;
-            left = left & FV_STEP ? steps[left ^ FV_STEP] : (uint32_t)ids[left];
-            fv_visit(t, b, at, pass, left, (uint32_t)ids[right], (int64_t)p->slots[s].value);
-        }
-        for (part = 0; pass == 0 && part < FV_PARTS; part++) {
-            size = at[part];
-            b->bounds[part] = at[part] = sum;
-            sum += size;
-        }
-        if (pass == 0) {
-            b->bounds[FV_PARTS] = sum;
-            b->rows = (uint64_t)sum < SIZE_MAX / sizeof *b->rows ? malloc(((size_t)sum + 1) * sizeof *b->rows) : NULL;
-            if (!b->rows) return FV_NO_MEMORY;
-        }
+    int part;
+    if ((uint64_t)most >= SIZE_MAX / sizeof *made || !(made = malloc(((size_t)most + 1) * sizeof *made)))
+        return FV_NO_MEMORY;
+    memset(at, 0, sizeof at);
+    for (i = connectors; i < n_words; i++)
+        if (words[i] > 0) made[n++] = fv_make_row(t, (uint32_t)ids[i], FV_NONE, words[i]);
+    for (s = 0; p->slots && s <= p->mask; s++) {
+        uint32_t left = (uint32_t)(p->slots[s].key >> 32), right = (uint32_t)p->slots[s].key;
+        if (!p->slots[s].value || right < connectors) continue;
+        left = left & FV_STEP ? steps[left ^ FV_STEP] : (uint32_t)ids[left];
+        made[n++] = fv_make_row(t, left, (uint32_t)ids[right], (int64_t)p->slots[s].value);
     }
-    return FV_OK;
+    for (i = 0; i < n; i++) at[fv_part_of(made[i].hash)]++;
+    for (part = 0; part < FV_PARTS; part++) {
+        b->bounds[part] = sum;
+        sum += at[part];
+        at[part] = b->bounds[part];
+    }
+    b->bounds[FV_PARTS] = sum;
+    if ((b->rows = malloc(((size_t)n + 1) * sizeof *b->rows)))
+        for (i = 0; i < n; i++) b->rows[at[fv_part_of(made[i].hash)]++] = made[i];
+    free(made);
+    return b->rows ? FV_OK : FV_NO_MEMORY;
 }
 
 #endif
