@@ -1,6 +1,6 @@
 """How a joined text may be taken apart again."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 
 def has_border(text: str) -> bool:
@@ -9,23 +9,19 @@ def has_border(text: str) -> bool:
 
 
 def all_splits(
-    text: str, delimiter: str, connectors: Collection[str]
+    text: str, delimiter: str, connectors: Collection[str], known: Callable[[str], object]
 ) -> Iterator[tuple[str, list[str], str]]:
-    """Yield each way of reading `text` as two words that are no connectors, with connectors in between."""
-    starts: list[int] = []
-    at = text.find(delimiter, 1)  # a phrase does not begin with an empty word
-    while at >= 0:
-        starts.append(at)
-        at = text.find(delimiter, at + 1)
-    some = [word for word in connectors if word + delimiter in text]
-    for start in starts:
-        if text[:start] in connectors:
-            continue
-        todo: list[tuple[int, list[str]]] = [(start + len(delimiter), [])]
-        while todo:
-            at, between = todo.pop()
-            if text[at:] not in connectors:
-                yield text[:start], between, text[at:]
-            for word in some:
-                if text.startswith(word + delimiter, at):
-                    todo.append((at + len(word) + len(delimiter), [*between, word]))
+    """Yield each way of reading `text` as two `known` words that are no connectors, with connectors in between."""
+    some = [word + delimiter for word in connectors if word + delimiter in text]
+    start = text.find(delimiter, 1)  # a phrase does not begin with an empty word
+    while start >= 0:
+        if text[:start] not in connectors and known(text[:start]):
+            todo: list[tuple[int, list[str]]] = [(start + len(delimiter), [])]
+            while todo:
+                at, between = todo.pop()
+                if text[at:] not in connectors and known(text[at:]):
+                    yield text[:start], between, text[at:]
+                for word in some:
+                    if text.startswith(word, at):
+                        todo.append((at + len(word), [*between, word.removesuffix(delimiter)]))
+        start = text.find(delimiter, start + 1)

@@ -324,7 +324,9 @@ class Phrases(_PhrasesTransformation):
             more = []
             strange = self.vocab.table.rows(self._least(), odd)
             for text in strings(self.vocab.table.texts(*strange[:2])):
-                for word_a, between, word_b in all_splits(text, self.delimiter, self.connector_words):
+                for word_a, between, word_b in all_splits(
+                    text, self.delimiter, self.connector_words, self.vocab.count
+                ):
                     phrase, score = self.score_candidate(word_a, word_b, between)
                     if phrase is not None and score is not None:
                         texts.append(phrase)

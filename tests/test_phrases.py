@@ -348,7 +348,7 @@ def test_ways_to_split():
         and not has_border("_")
         and not has_border("->")
     )
-    assert sorted(all_splits("a_of_b_c", "_", {"of"})) == [
+    assert sorted(all_splits("a_of_b_c", "_", {"of"}, str)) == [
         ("a", [], "of_b_c"),
         ("a", ["of"], "b_c"),
         ("a_of", [], "b_c"),
