@@ -138,6 +138,65 @@ def fastvec_vocab(corpus, threads):
     return {"vocab": min(seconds), "words": len(vocab)}
 
 
+def gensim_phrases(corpus, lines):
+    """gensim's Phrases of a text: count, export; joining of its first sentences, and counting of these as lists."""
+    from gensim.models.phrases import Phrases
+    from gensim.models.word2vec import LineSentence
+
+    return phrases(Phrases, LineSentence(corpus), lines)
+
+
+def fastvec_phrases(corpus, lines, threads):
+    """The same in fastvec."""
+    from functools import partial
+
+    from fastvec import LineSentence, Phrases
+
+    return phrases(partial(Phrases, workers=threads), LineSentence(corpus), lines)
+
+
+def phrases(make, corpus, lines):
+    """Time a class of phrases."""
+    from itertools import islice
+
+    marks = [time.perf_counter()]
+    model = make(corpus)
+    marks.append(time.perf_counter())
+    found = model.export_phrases()
+    marks.append(time.perf_counter())
+    sentences = list(islice(corpus, lines))
+    frozen = model.freeze()
+    list(frozen[sentences[:1]])
+    marks.append(time.perf_counter())
+    for _ in frozen[sentences]:
+        pass
+    marks.append(time.perf_counter())
+    make(sentences)
+    marks.append(time.perf_counter())
+    count, export, _, join, lists = (b - a for a, b in zip(marks, marks[1:], strict=False))
+    return {
+        "count": count,
+        "count and export": count + export,
+        "join": join,
+        "count lists": lists,
+        "phrases": len(found),
+    }
+
+
+def fastvec_join(corpus, threads):
+    """Joining a whole text, file to file."""
+    import tempfile
+
+    from fastvec import Phrases
+    from fastvec.phrase_text import write_joined
+
+    frozen = Phrases(corpus, workers=threads).freeze()
+    with tempfile.TemporaryFile() as file:
+        begun = time.perf_counter()
+        write_joined(frozen, corpus, file, threads)
+        return {"join": time.perf_counter() - begun}
+
+
 def fastvec_open(path):
     """Open a .fvec file and look one word up; the resident memory that opening adds."""
     from fastvec import KeyedVectors

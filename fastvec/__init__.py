@@ -21,19 +21,24 @@ if TYPE_CHECKING:
     from fastvec.errors import CorpusError, FormatError, StopTraining, TrainingError
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
     from fastvec.vocab import Vocab
     from fastvec.word2vec import Word2Vec
 
 __all__ = [
     "CallbackAny2Vec",
+    "ENGLISH_CONNECTOR_WORDS",
     "CorpusError",
     "EncodedCorpus",
     "FastTextKeyedVectors",
     "FormatError",
+    "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "Phraser",
+    "Phrases",
     "StopTraining",
     "Text8Corpus",
     "TrainConfig",
@@ -50,6 +55,7 @@ _MODULES = {
     "errors": ("CorpusError", "FormatError", "StopTraining", "TrainingError"),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
+    "phrases": ("ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
     "vocab": ("Vocab",),
     "word2vec": ("Word2Vec",),

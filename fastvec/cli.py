@@ -1,4 +1,4 @@
-"""The command line: ``fastvec train | similar | analogy | eval | info | demo``.
+"""The command line: ``fastvec train | similar | analogy | eval | phrases | info | demo``.
 
 Exit codes: 0 done; 1 a file or a text was wrong (one line on standard error says what), or the reader of the output
 has gone, as `head` does (nothing is said); 2 wrong usage; 130 interrupted by Ctrl-C (training saves what it has
@@ -380,6 +380,74 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
         click.echo(
             f"{path}: Spearman {spearman[0]:.4f}, Pearson {pearson[0]:.4f}; {unknown:.1f} % of the pairs left out"
         )
+
+
+@cli.command(epilog="Example: fastvec phrases corpus.txt -o joined.txt --passes 2 --connector-words english")
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The text to write.")
+@click.option(
+    "--passes", default=1, show_default=True, type=POSITIVE, help="Each may double a phrase's length."
+)
+@click.option("--min-count", default=5, show_default=True, type=POSITIVE, help="Leave rarer phrases apart.")
+@click.option("--threshold", type=float, help="Join what scores more.  [default: 10, or 0.5 with npmi]")
+@click.option("--scoring", type=click.Choice(["default", "npmi"]), default="default", show_default=True)
+@click.option("--delimiter", default="_", show_default=True, help="Stands between the words of a phrase.")
+@click.option(
+    "--connector-words",
+    default="none",
+    show_default=True,
+    help="Words that may stand inside a phrase, with commas; 'english' for articles and prepositions.",
+)
+@click.option(
+    "--max-vocab-size", default=40_000_000, show_default=True, type=POSITIVE, help="Forget rare ones beyond."
+)
+@click.option("-t", "--workers", type=POSITIVE, help="Threads.  [default: all cores]")
+@click.option(
+    "--errors",
+    type=click.Choice(["strict", "replace", "ignore"]),
+    default="strict",
+    show_default=True,
+    help="What to do with bytes that are not UTF-8.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def phrases(
+    corpus: Path, output: Path, quiet: bool, connector_words: str, threshold: float | None, **options: Any
+) -> None:
+    """Join the phrases of CORPUS, as new_york, and write the text: a sentence a line.
+
+    A phrase is two words that stand together more often than by chance. CORPUS is a text file, plain or compressed,
+    or a directory of such. Ctrl-C leaves an older output as it was.
+    """
+    from fastvec.phrase_text import phrase_passes
+    from fastvec.phrases import ENGLISH_CONNECTOR_WORDS
+    from fastvec.progress import Bars
+
+    if not options["delimiter"] or options["delimiter"].split() != [options["delimiter"]]:
+        raise click.UsageError(f"--delimiter {options['delimiter']!r}: give letters or signs, and no blank")
+    check_usage(corpus, output, {})
+    check_output(output)
+    given = {"none": frozenset(), "english": ENGLISH_CONNECTOR_WORDS}
+    connectors = given.get(connector_words, frozenset(connector_words.split(",")))
+    if threshold is None:
+        threshold = 0.5 if options["scoring"] == "npmi" else 10.0
+    bars: Any = None if quiet else Bars()
+    try:
+        with plain_warnings(bars):
+            models = phrase_passes(
+                corpus,
+                output,
+                progress=None if quiet else bars.reading,
+                connector_words=connectors,
+                threshold=threshold,
+                **options,
+            )
+    finally:
+        if bars is not None:
+            bars.close()
+    for number, model in enumerate(models, 1):
+        found = counted(len(model.export_phrases()), "phrase")
+        click.echo(f"pass {number}: {found}, in {counted(model.corpus_word_count, 'word')}")
+    click.echo(f"saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 @cli.command(epilog="Example: fastvec info words.fvec")

@@ -150,6 +150,8 @@ class Part(NamedTuple):
     """Which numbering of the words the ids follow."""
     starts: bool = False
     """The first part of a file: a sentence left open by an earlier part ends before it."""
+    extra: Any = None
+    """What else a scanner found."""
     closes: bool = False
     """Set by `stitched`: a sentence of an earlier part ends at or before the beginning of this one."""
 

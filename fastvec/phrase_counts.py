@@ -1,0 +1,301 @@
+"""Counting words and phrases: from text to a table of counts by text, in one pass, whatever the number of threads."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import _backend
+from fastvec.corpus import EncodedCorpus
+from fastvec.text import IdRoom, Part, Source, scan, text_files
+from fastvec.vocab import Vocab
+from fastvec.words import WordTable
+
+logger = logging.getLogger("fastvec.phrases")
+_PARTS = 256
+_SPAN = 1 << 18
+_FEW = 1 << 16
+"""Pairs that one thread merges faster than several."""
+Texts = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+class TooManyError(Exception):
+    """More words and phrases than `max_vocab_size`, met by several threads: one must count, and prune."""
+
+
+class Numbering:
+    """Words and pairs of words as one thread counts them: connectors have the first ids."""
+
+    def __init__(self, connectors: list[str]) -> None:
+        self.words = _backend.vocab.TokenTable()
+        self.words.add([connectors])
+        self.pairs = _backend.phrases.PairTable(len(connectors))
+
+    def __len__(self) -> int:
+        return len(self.words) + len(self.pairs)
+
+    def prune(self, least: int, connectors: int) -> None:
+        """Forget what was seen fewer than `least` times."""
+        keep = self.words.counts() >= least
+        keep[:connectors] = True
+        new_ids = np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32)
+        self.pairs.prune(least, new_ids)
+        self.words.prune(keep.view(np.uint8))
+
+
+class PhraseTally:
+    """Counts words and pairs of words, each thread for itself; a `Scanner`.
+
+    Parameters
+    ----------
+    connectors : list of str
+    limit : int
+        As `max_vocab_size`.
+    in_order : bool
+        Count in one thread, and prune after each sentence that leaves more than `limit` words and pairs;
+        else raise `TooManyError` where the threads have more together.
+    """
+
+    def __init__(self, connectors: list[str], limit: int, in_order: bool) -> None:
+        self.in_order = in_order
+        self.connectors, self.limit = connectors, limit
+        self.numberings: list[Numbering] = []
+        self.min_reduce = 1
+        self._idle: list[int] = []
+        self._lock = threading.Lock()
+        self._room = IdRoom()
+
+    def scan(self, data: Any, starts: bool) -> list[Part]:
+        """Count the words and pairs of a block."""
+        data = memoryview(data)
+        number = self._take()
+        try:
+            return [self._scan_piece(piece, number) for piece in self._pieces(data)]
+        finally:
+            self._idle.append(number)
+
+    def _pieces(self, data: memoryview) -> Iterator[memoryview]:
+        """Cut a block into its lines where pruning may be near: a word brings two entries at most."""
+        if not self.in_order or self._known() + len(data) + 1 <= self.limit:
+            yield data
+            return
+        begin, raw = 0, bytes(data)
+        while begin < len(raw):
+            end = raw.find(b"\n", begin) + 1 or len(raw)
+            yield data[begin:end]
+            begin = end
+
+    def _scan_piece(self, data: memoryview, number: int) -> Part:
+        ids = self._room(len(data) + 1)
+        return self._counted(self.numberings[number].words.scan(data, ids), ids, number)
+
+    def _counted(self, found: tuple[Any, ...], ids: NDArray[np.int32], number: int) -> Part:
+        ids = ids[: found[6]]
+        numbering = self.numberings[number]
+        numbering.pairs.count(ids)
+        _, words, lines, sentences, lead, pending, _ = found
+        edges = _backend.phrases.edges(ids, len(self.connectors)) if not self.in_order else None
+        if self.in_order and sentences and not pending:
+            self._prune(numbering)
+        elif not self.in_order and self._known() > self.limit:
+            raise TooManyError
+        return Part(words, lines, sentences, lead, pending, edges, number)
+
+    def add(self, sentences: list[Sequence[str]]) -> list[Part]:
+        """Count the words and pairs of sentences."""
+        number = self._take()
+        words = sum(map(len, sentences))
+        near = self._known() + 2 * words > self.limit
+        try:
+            parts = []
+            for batch in [[sentence] for sentence in sentences] if near else [sentences]:
+                ids = self._room(sum(map(len, batch)) + len(batch))
+                parts.append(self._counted(self.numberings[number].words.add(batch, 0, ids), ids, number))
+            return parts
+        finally:
+            self._idle.append(number)
+
+    def count_ids(self, ids: NDArray[np.int32], number: int) -> NDArray[np.int32]:
+        """Count the pairs of word ids; return their edges."""
+        self.numberings[number].pairs.count(ids)
+        return np.asarray(_backend.phrases.edges(ids, len(self.connectors)), np.int32)
+
+    def _known(self) -> int:
+        return sum(map(len, self.numberings)) - len(self.numberings) * len(self.connectors)
+
+    def _prune(self, numbering: Numbering) -> None:
+        if self._known() > self.limit:
+            before = self._known()
+            numbering.prune(self.min_reduce, len(self.connectors))
+            logger.info(
+                "pruned %i entries seen fewer than %i times; %i are left",
+                before - self._known(),
+                self.min_reduce,
+                self._known(),
+            )
+            self.min_reduce += 1
+
+    def _take(self) -> int:
+        with self._lock:
+            if not self._idle:
+                self._idle.append(len(self.numberings))
+                self.numberings.append(Numbering(self.connectors))
+            return self._idle.pop()
+
+
+class PhraseCounts(Mapping[str, int]):
+    """How often each word and each phrase was seen, by its text: the `vocab` of `Phrases`. Read-only.
+
+    Iterates most frequent first, equal counts by their UTF-8 bytes.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self.table = _backend.phrases.PhraseTable(delimiter.encode())
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, text: str) -> int:
+        count = self.count(text)
+        if not count:
+            raise KeyError(text)
+        return count
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and self.count(text) > 0
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([text for text, _ in self._ranked()])
+
+    def _ranked(self) -> list[tuple[str, int]]:
+        left, right, count = self.table.rows()
+        text, offsets = self.table.texts(left, right)
+        text, offsets, count = _backend.vocab.ranked(text, offsets, count)
+        return list(zip(strings((text, offsets)), count.tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        return f"PhraseCounts of {len(self):,} words and phrases"
+
+    def count(self, text: str) -> int:
+        """Return how often `text` was seen; 0 for what was not."""
+        try:
+            return int(self.table.find(text.encode()))
+        except (UnicodeEncodeError, AttributeError):  # a lone surrogate, or no str
+            return 0
+
+    def learn(
+        self, source: Source, connectors: list[str], limit: int, workers: int, errors: Any, progress: Any
+    ) -> tuple[int, int]:
+        """Add the counts of a corpus. Return its words, and the count below which entries were pruned next."""
+        parallel = text_files(source) is not None
+        while True:
+            tally = PhraseTally(connectors, limit, in_order=not parallel)
+            seams: list[tuple[bool, Part]] = []
+            words = 0
+            try:
+                for part in scan(source, tally, workers, errors, progress):
+                    words += part.words
+                    if parallel and part.words + part.lines:
+                        seams.append((part.starts, part))
+                break
+            except TooManyError:
+                parallel = False
+        self._merge(tally, seams, workers)
+        return words, tally.min_reduce
+
+    def learn_encoded(self, corpus: EncodedCorpus, vocab: Vocab, connectors: list[str], workers: int) -> int:
+        """Add the counts of an encoded corpus; return its words."""
+        corpus.check_vocab(vocab)
+        tokens = corpus.tokens
+        others = [word for word in connectors if word not in vocab]
+        own = [word for word in connectors if word in vocab]
+        order = np.concatenate([[vocab.find(word) for word in own], np.arange(len(vocab))]).astype(np.int64)
+        _, first = np.unique(order, return_index=True)
+        ids = order[np.sort(first)]
+        to = np.empty(len(vocab) + 1, np.int32)
+        to[ids], to[-1] = np.arange(len(vocab)) + len(others), -1
+        tally = PhraseTally(others + own, 1 << 62, in_order=False)
+
+        def work(start: int) -> Part:
+            number = tally._take()
+            try:
+                edges = tally.count_ids(to[tokens[start : start + _SPAN]], number)
+                return Part(words=1, ids=edges, numbering=number)
+            finally:
+                tally._idle.append(number)
+
+        with ThreadPoolExecutor(workers) as pool:
+            seams = [(False, part) for part in pool.map(work, range(0, len(tokens), _SPAN))]
+        words = WordTable.from_words([*others, *(vocab.words[int(i)] for i in ids)])
+        counts = np.concatenate([np.zeros(len(others), np.int64), vocab.counts[ids]])
+        seen: list[NDArray[Any]] = [words.text, words.offsets, counts]
+        self._merge(tally, seams, workers, seen)
+        return int(corpus.n_words)
+
+    def _merge(
+        self,
+        tally: PhraseTally,
+        seams: list[tuple[bool, Part]],
+        workers: int,
+        vocabulary: list[NDArray[Any]] | None = None,
+    ) -> None:
+        """Add what the threads counted; `vocabulary`: text, offsets and counts of the words, where all share it."""
+        table, jobs, ids = self.table, [], np.empty(0, np.int32)
+        mappings = []
+        for i, numbering in enumerate(tally.numberings):
+            if vocabulary is None:
+                counts = numbering.words.counts()
+                ids = table.add_words(*numbering.words.select(np.ones(len(counts), np.uint8)))
+            else:
+                counts = vocabulary[2] if i == 0 else np.zeros_like(vocabulary[2])
+                ids = table.add_words(*vocabulary[:2])
+            mappings.append(ids)
+            jobs.append((numbering.pairs, counts, ids))
+        if seams and mappings:
+            jobs.append(self._seams(seams, mappings, len(tally.connectors)))
+        taken = [(pairs, counts, ids, table.take_steps(pairs, ids)) for pairs, counts, ids in jobs]
+        tables = [pairs for pairs, *_ in taken]
+        if sum(map(len, tables)) < _FEW:
+            workers = 1
+        step = _PARTS // workers // 4 or 1
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda job: table.take(*job), taken))
+            if workers == 1:
+                table.merge(tables, 0, _PARTS)
+            else:
+                spans = [(first, min(first + step, _PARTS)) for first in range(0, _PARTS, step)]
+                list(pool.map(lambda span: table.merge(tables, *span), spans))
+
+    def _seams(
+        self, seams: list[tuple[bool, Part]], mappings: list[NDArray[np.int32]], connectors: int
+    ) -> tuple[Any, NDArray[np.int64], NDArray[np.int32]]:
+        """Count the pairs that cross from block to block: of what stands at the blocks' edges."""
+        names = mappings[0]
+        places = np.full(int(max(m.max(initial=-1) for m in mappings)) + 2, -1, np.int32)
+        own = np.concatenate([names[:connectors], *(m[connectors:] for m in mappings)])
+        _, first = np.unique(own, return_index=True)
+        ids = own[np.sort(first)].astype(np.int32)
+        places[ids] = np.arange(len(ids))
+        to = [np.append(places[m], np.int32(-1)) for m in mappings]
+        line = []
+        for starts, part in seams:
+            if starts or part.lead:
+                line.append(np.array([-1], np.int32))
+            line.append(to[part.numbering][part.ids])
+        pairs = _backend.phrases.PairTable(connectors)
+        pairs.count(np.concatenate(line))
+        return pairs, np.zeros(len(ids), np.int64), ids
+
+    def __reduce__(self) -> Any:
+        raise TypeError("counts of phrases are stored by Phrases.save")
+
+
+def strings(texts: Texts) -> list[str]:
+    """Return texts, end to end with their offsets, as strings."""
+    raw = texts[0].tobytes()
+    return [raw[a:b].decode() for a, b in pairwise(texts[1].tolist())]

@@ -1,0 +1,162 @@
+"""Phrases in sentences: what `Phrases` and `FrozenPhrases` do alike."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import _backend
+
+
+class PhrasedCorpus:
+    """The sentences of a corpus with their phrases joined, as they are iterated over; again and again if it can be.
+
+    Parameters
+    ----------
+    obj : Phrases or FrozenPhrases
+    corpus : iterable of sentences
+    """
+
+    def __init__(self, obj: "PhrasesTransformation", corpus: Any) -> None:
+        self.obj = obj
+        self.corpus = corpus
+
+    def __len__(self) -> int:
+        return len(self.corpus)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for sentence in self.corpus:
+            yield self.obj._join(sentence)
+
+    def __getitem__(self, number: Any) -> Any:
+        if not hasattr(self.corpus, "__getitem__"):
+            raise RuntimeError(f"Type {type(self.corpus)} does not support slicing.")
+        return self.obj[self.corpus[number]]
+
+
+class PhrasesTransformation:
+    """What `Phrases` and `FrozenPhrases` share: finding phrases in sentences, given a score for a candidate.
+
+    A subclass may have a `score_candidate` of its own.
+
+    Parameters
+    ----------
+    connector_words : iterable of str
+        Words that may stand inside a phrase, but neither begin nor end one.
+    """
+
+    def __init__(self, connector_words: Iterable[str]) -> None:
+        self.connector_words = frozenset(connector_words)
+
+    def score_candidate(
+        self, word_a: str, word_b: str, in_between: Sequence[str]
+    ) -> tuple[str, float] | tuple[None, None]:
+        """Return the phrase of two words, and connectors in between, and its score; two Nones if it is none."""
+        raise NotImplementedError(f"{type(self).__name__} has no score_candidate")
+
+    def analyze_sentence(self, sentence: Iterable[str]) -> Iterator[tuple[str, float | None]]:
+        """Yield the words of a sentence, phrases joined: ``(phrase, score)`` or ``(word, None)``.
+
+        Phrases are found from left to right. An empty word cannot begin a phrase, and is left out, as in gensim.
+        """
+        begun: list[str] = []
+        for word in sentence:
+            if word in self.connector_words:
+                if begun:
+                    begun.append(word)
+                else:
+                    yield word, None
+                continue
+            if begun:
+                phrase, score = self.score_candidate(begun[0], word, begun[1:])
+                if phrase is not None:
+                    yield phrase, score
+                    begun = []
+                    continue
+                yield from ((one, None) for one in begun)
+            begun = [word] if word else []
+        yield from ((one, None) for one in begun)
+
+    def __getitem__(self, sentence: Any) -> Any:
+        """Return a sentence with its phrases joined, or a corpus of such, joined as it is iterated over.
+
+        Parameters
+        ----------
+        sentence : iterable of str, or iterable of iterables of str
+
+        Returns
+        -------
+        list of str, or PhrasedCorpus
+        """
+        items = iter(sentence)
+        first = next(items, None)
+        if first is None:
+            return []
+        if items is sentence:
+            sentence = itertools.chain([first], items)
+        return self._join(sentence) if isinstance(first, str) else PhrasedCorpus(self, sentence)
+
+    def find_phrases(self, sentences: Iterable[Iterable[str]]) -> dict[str, float]:
+        """Return the phrases that occur in the sentences, with their scores."""
+        found: dict[str, float] = {}
+        for sentence in sentences:
+            words = sentence if isinstance(sentence, list) else list(sentence)
+            segments = self._segments(words)
+            if segments is None:
+                found.update((phrase, s) for phrase, s in self.analyze_sentence(words) if s is not None)
+                continue
+            texts, scores = self._found_phrases()
+            found.update((texts[i], scores[i]) for i in segments[1] if i >= 0)
+        return found
+
+    def _join(self, sentence: Iterable[str]) -> list[str]:
+        words = sentence if isinstance(sentence, list) else list(sentence)
+        joiner = self._joiner()
+        if joiner is not None:
+            try:
+                joined: list[str] = joiner.joined(words, self._found_phrases()[0])
+                return joined
+            except (TypeError, UnicodeEncodeError):  # no str, or no UTF-8: such a word is in no phrase
+                pass
+        return [token for token, _ in self.analyze_sentence(words)]
+
+    def _segments(self, words: list[str]) -> tuple[list[int], list[int]] | None:
+        joiner = self._joiner()
+        try:
+            return None if joiner is None else joiner.segments(words)
+        except (TypeError, UnicodeEncodeError):
+            return None
+
+    def _joiner(self) -> Any:
+        """Return the backend's joiner of the phrases, or None where each candidate must be asked for its score."""
+        return None
+
+    def _found_phrases(self) -> tuple[list[str], list[float]]:
+        """Return the phrases that the joiner knows, and their scores."""
+        raise NotImplementedError
+
+
+def encoded(words: Iterable[Any]) -> list[str]:
+    """Return the words that can stand in a text in UTF-8, sorted."""
+    found = []
+    for word in words:
+        try:
+            word.encode()
+        except (UnicodeEncodeError, AttributeError):
+            continue
+        found.append(word)
+    return sorted(found)
+
+
+def make_joiner(
+    texts: list[str], delimiter: str, connectors: Iterable[Any], splits: NDArray[np.int32] | None = None
+) -> Any:
+    """Return the backend's joiner of phrases given as strings."""
+    raw = [text.encode() for text in texts]
+    offsets = np.zeros(len(raw) + 1, np.int64)
+    np.cumsum([len(text) for text in raw], out=offsets[1:])
+    text = np.frombuffer(b"".join(raw), np.uint8)
+    own = [word.encode() for word in encoded(connectors)]
+    return _backend.joiner.Joiner(text, offsets, delimiter.encode(), own, splits)

@@ -1,0 +1,168 @@
+"""Phrases on disk: one safetensors file (docs/phrases.md); nothing in it is run."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastvec.errors import FormatError
+from fastvec.phrase_counts import PhraseCounts, strings
+from fastvec.store import Tensors, open_tensors, save_tensors
+from fastvec.words import WordTable
+
+StrPath = str | os.PathLike[str]
+KIND = "fastvec_phrases"
+_OWN = {"default": "original_scorer", "npmi": "npmi_scorer"}
+
+
+def save_phrases(model: Any, path: StrPath) -> None:
+    """Write a `Phrases`: words, steps and rows of its counts."""
+    table = model.vocab.table
+    text, offsets = table.words()
+    step_left, step_connector = table.steps()
+    left, right, count = table.rows()
+    arrays = {
+        "words": text,
+        "offsets": offsets,
+        "step_left": step_left,
+        "step_connector": step_connector,
+        "left": left,
+        "right": right,
+        "counts": count,
+    }
+    names = ("min_count", "threshold", "max_vocab_size", "min_reduce", "delimiter", "progress_per")
+    state = {name: getattr(model, name) for name in (*names, "corpus_word_count")}
+    save_tensors(path, arrays, _metadata("Phrases", model, state))
+
+
+def save_frozen(model: Any, path: StrPath) -> None:
+    """Write a `FrozenPhrases`: phrases and scores."""
+    texts = WordTable.from_words(model.phrasegrams)
+    scores = np.fromiter(model.phrasegrams.values(), np.float64, len(model.phrasegrams))
+    state = {name: getattr(model, name) for name in ("min_count", "threshold", "delimiter")}
+    arrays: dict[str, Any] = {"words": texts.text, "offsets": texts.offsets, "scores": scores}
+    save_tensors(path, arrays, _metadata("FrozenPhrases", model, state))
+
+
+def _metadata(kind: str, model: Any, state: dict[str, Any]) -> dict[str, str]:
+    state = {name: getattr(value, "item", lambda value=value: value)() for name, value in state.items()}
+    state["connector_words"] = sorted(model.connector_words)
+    state["scoring"] = scorer_name(model.scoring)
+    return {KIND: kind, "state": json.dumps(state)}
+
+
+def scorer_name(scorer: Callable[..., float]) -> str:
+    """Return the name under which a scorer is stored: "default", "npmi", or "module:name".
+
+    Raises
+    ------
+    ValueError
+        If the module does not hold the scorer under its name, as of a lambda.
+    """
+    module, name = getattr(scorer, "__module__", ""), getattr(scorer, "__qualname__", "")
+    if module == "fastvec.phrase_scores" and name in _OWN.values():
+        return next(key for key, value in _OWN.items() if value == name)
+    if not name or _find(module, name) is not scorer:
+        raise ValueError(
+            f"{scorer!r} cannot be stored: give a function that stands in a module under its own name, "
+            "or freeze the model and keep its phrasegrams"
+        )
+    return f"{module}:{name}"
+
+
+def _find(module: str, name: str) -> Any:
+    """Return what an imported module holds under a dotted name, or None."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def load(path: StrPath, scoring: Callable[..., float] | None) -> tuple[str, dict[str, Any]]:
+    """Open a file of phrases: its kind, and the attributes of the model."""
+    tensors = open_tensors(path)
+    kind = tensors.metadata.get(KIND)
+    if kind not in ("Phrases", "FrozenPhrases"):
+        raise FormatError(
+            f"{os.fspath(path)}: no file of phrases; it holds {', '.join(tensors) or 'nothing'}"
+        )
+    try:
+        state = _state(kind, tensors)
+        if kind == "Phrases":
+            state["vocab"] = _counts(tensors, state["delimiter"])
+        else:
+            scores = _array(tensors, "scores", np.float64)
+            words = strings((_array(tensors, "words", np.uint8), _offsets(tensors)))
+            state["phrasegrams"] = dict(zip(words, scores.tolist(), strict=True))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as problem:
+        raise FormatError(f"{os.fspath(path)}: the phrases are damaged: {problem}") from problem
+    state["scoring"] = scoring or _scorer(state["scoring"], path)
+    return kind, state
+
+
+def _scorer(name: str, path: StrPath) -> Any:
+    module, _, function = ("fastvec.phrase_scores:" + _OWN[name] if name in _OWN else name).partition(":")
+    scorer = _find(module, function)
+    if not callable(scorer):
+        raise ValueError(
+            f"{os.fspath(path)}: its scorer is {name}: import {module} before, or give load(..., scoring=)"
+        )
+    return scorer
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "min_count": (int, float), "threshold": (int, float), "delimiter": str, "scoring": str, "connector_words": list,
+    "max_vocab_size": int, "min_reduce": int, "progress_per": int, "corpus_word_count": int,
+}  # fmt: skip
+
+
+def _state(kind: str, tensors: Tensors) -> dict[str, Any]:
+    state = json.loads(tensors.metadata["state"])
+    names = list(_TYPES)[: None if kind == "Phrases" else 5]
+    for name in names:
+        if not isinstance(state[name], _TYPES[name]):
+            raise TypeError(f"{name} is {state[name]!r}")
+    state["connector_words"] = frozenset(map(str, state["connector_words"]))
+    return {name: state[name] for name in names}
+
+
+def _array(tensors: Tensors, name: str, dtype: Any) -> Any:
+    array = tensors[name]
+    if array.dtype != dtype or array.ndim != 1:
+        raise TypeError(f"{name} is {array.dtype} {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def _offsets(tensors: Tensors) -> Any:
+    offsets = _array(tensors, "offsets", np.int64)
+    if (
+        not len(offsets)
+        or offsets[0] != 0
+        or offsets[-1] != len(tensors["words"])
+        or np.any(np.diff(offsets) < 0)
+    ):
+        raise ValueError("the words' bounds are out of order")
+    return offsets
+
+
+def _counts(tensors: Tensors, delimiter: str) -> PhraseCounts:
+    """Build the table again; every number in it is checked on the way."""
+    text, offsets = _array(tensors, "words", np.uint8), _offsets(tensors)
+    text.tobytes().decode()
+    counts = PhraseCounts(delimiter)
+    ids = counts.table.add_words(text, offsets)
+    if not np.array_equal(ids, np.arange(len(ids))):
+        raise ValueError("a word stands twice")
+    steps = counts.table.add_steps(
+        _array(tensors, "step_left", np.uint32), _array(tensors, "step_connector", np.int32)
+    )
+    if not np.array_equal(steps, np.arange(len(steps), dtype=np.uint32) | np.uint32(1 << 31)):
+        raise ValueError("a step stands twice")
+    counts.table.add_rows(*(_array(tensors, n, t) for n, t in _ROWS))
+    return counts
+
+
+_ROWS = (("left", np.uint32), ("right", np.uint32), ("counts", np.int64))
