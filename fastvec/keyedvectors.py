@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastvec import search, store
-from fastvec.lookup import KEY, Array, Key, Lookup, unit
+from fastvec.lookup import KEY, Array, Key, unit
+from fastvec.measures import Measures
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SUBWORD_TENSORS = frozenset({"vectors_vocab", "vectors_ngrams"})
 WeightedKey = Key | Array | tuple[Key | Array, float]
 
 
-class KeyedVectors(Lookup):
+class KeyedVectors(Measures):
     """Word vectors with the methods of gensim's class of this name.
 
     Parameters
