@@ -110,7 +110,8 @@ class KeyedVectors(Measures):
     def _cosines(self, unit_vector: Array, start: int, stop: int) -> Array:
         """Return the cosine of `unit_vector` with the rows from `start` up to `stop`; 0 for zero rows."""
         norms = self.norms[start:stop]
-        return (self.vectors[start:stop] @ unit_vector) / np.where(norms > 0, norms, 1)
+        cosines: Array = (self.vectors[start:stop] @ unit_vector) / np.where(norms > 0, norms, 1)
+        return cosines
 
     def similar_by_key(self, key: Key, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
         """Find the words most similar to `key`; as `most_similar`."""
