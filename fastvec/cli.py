@@ -156,7 +156,7 @@ def learn(output: Path, quiet: bool, vectors_only: bool = True, **options: Any) 
     before = output.is_file()
     bars: Any = None if quiet else Bars(options.get("epochs"))
     with plain_warnings(bars):
-        model = Word2Vec(**options, progress=bars)
+        model = Word2Vec(**{"sg": 1, **options}, progress=bars)
     with uninterrupted():
         if model.interrupted and before:
             output = output.with_name(f"{output.stem}.interrupted.fvec")

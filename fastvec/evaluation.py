@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastvec import search
 from fastvec.errors import FormatError
 from fastvec.formats import open_input
+from fastvec.measures import EPSILON
 
 if TYPE_CHECKING:
     from fastvec.keyedvectors import KeyedVectors
@@ -55,7 +56,7 @@ def evaluate_word_analogies(
     similarity_function: str = "most_similar",
     unnamed_section: bool = False,
 ) -> tuple[float, list[dict[str, Any]]]:
-    """Answer "a is to b as c is to what?" by 3CosAdd (Mikolov et al. 2013) and count the right answers.
+    """Answer "a is to b as c is to what?" by arithmetic on vectors, and count the right answers.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def evaluate_word_analogies(
     dummy4unknown : bool
         Count questions with unknown words as wrong instead of leaving them out.
     similarity_function : str
-        ``"most_similar"``.
+        ``"most_similar"``: 3CosAdd (Mikolov et al. 2013); ``"most_similar_cosmul"``: 3CosMul (Levy and Goldberg 2014).
     unnamed_section : bool
         Let questions before the first section be one without a name.
 
@@ -86,15 +87,18 @@ def evaluate_word_analogies(
     FormatError
         A question before the first section without `unnamed_section`, text that is not UTF-8, or no question at all.
     """
-    if similarity_function != "most_similar":
-        raise ValueError(f"similarity_function={similarity_function!r}: only 'most_similar' is there")
+    if similarity_function not in ("most_similar", "most_similar_cosmul"):
+        raise ValueError(
+            f"similarity_function={similarity_function!r}: choose 'most_similar' or 'most_similar_cosmul'"
+        )
     vocabulary = _vocabulary(kv, restrict_vocab, case_insensitive)
     read = list(_questions(analogies, case_insensitive, unnamed_section))
     asked = dict.fromkeys(question for _, question in read if question is not None)
     if not asked:
         raise FormatError(f"{os.fspath(analogies)}: no line of four words")
     known = [question for question in asked if all(word in vocabulary.rows for word in question)]
-    right = dict(zip(known, _answer_rightly(kv, known, vocabulary), strict=True))
+    by_product = similarity_function == "most_similar_cosmul"
+    right = dict(zip(known, _answer_rightly(kv, known, vocabulary, by_product), strict=True))
     sections: list[dict[str, Any]] = []
     for section, question in read:
         if question is None:
@@ -136,22 +140,49 @@ def _lines(path: StrPath, encoding: str) -> Iterator[tuple[int, str]]:
                 raise FormatError(f"{os.fspath(path)}: line {number} is not {encoding}: {error}") from None
 
 
-def _answer_rightly(kv: "KeyedVectors", questions: list[Question], vocabulary: _Vocabulary) -> list[bool]:
-    """Tell for each question (a, b, c, d) whether d is the word nearest to b - a + c, none of a, b, c."""
+def _answer_rightly(
+    kv: "KeyedVectors", questions: list[Question], vocabulary: _Vocabulary, by_product: bool
+) -> list[bool]:
+    """Tell for each question (a, b, c, d) whether d is the best answer, none of a, b, c."""
     if not questions:
         return []
     rows = np.array([[vocabulary.rows[word] for word in question[:3]] for question in questions])
-    distinct, places = np.unique(rows, return_inverse=True)
-    norms = kv.norms[distinct, None]
-    unit = kv.vectors[distinct].astype(np.float32) / np.where(norms > 0, norms, 1)
-    a, b, c = unit[places.reshape(rows.shape)].transpose(1, 0, 2)
-    found, _ = search.top_k(kv.vectors, kv.norms, b - a + c, CANDIDATES, rows, 0, len(vocabulary.names))
+    found = (_by_product if by_product else _by_sum)(kv, rows, len(vocabulary.names))
     right = []
     for question, ids in zip(questions, found.tolist(), strict=True):
         names = [vocabulary.names[i] for i in ids if i >= 0]
         answer = next((name for name in names if name not in question[:3]), names[-1] if names else None)
         right.append(answer == question[3])
     return right
+
+
+def _unit_rows(kv: "KeyedVectors", rows: NDArray[Any]) -> NDArray[np.float32]:
+    norms = kv.norms[rows, None]
+    unit: NDArray[np.float32] = kv.vectors[rows].astype(np.float32) / np.where(norms > 0, norms, 1)
+    return unit
+
+
+def _by_sum(kv: "KeyedVectors", rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return for each row (a, b, c) the nearest of the first `n` words to b - a + c, but for these three."""
+    distinct, places = np.unique(rows, return_inverse=True)
+    a, b, c = _unit_rows(kv, distinct)[places.reshape(rows.shape)].transpose(1, 0, 2)
+    return search.top_k(kv.vectors, kv.norms, b - a + c, CANDIDATES, rows, 0, n)[0]
+
+
+def _by_product(kv: "KeyedVectors", rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """The same by the product of the similarities to b and c, divided by that to a."""
+    unit = _unit_rows(kv, np.arange(n))
+    step = max(1, search.SCORES_AT_ONCE // (4 * max(1, n)))
+    found = np.full((len(rows), min(CANDIDATES, n)), -1, np.int64)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        a, b, c = ((1 + unit[some[:, i]] @ unit.T) / 2 for i in range(3))
+        scores = b * c / (a + np.float32(EPSILON))
+        np.put_along_axis(scores, some, -np.inf, axis=1)
+        for i, row in enumerate(scores, start):
+            best = search.greatest(row, found.shape[1])
+            found[i] = np.where(np.isneginf(row[best]), -1, best)
+    return found
 
 
 # ---- Word pairs

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastvec import search, store
-from fastvec.lookup import KEY, Array, Key, Lookup, unit
+from fastvec.lookup import KEY, Array, Key, unit
+from fastvec.measures import Measures
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SUBWORD_TENSORS = frozenset({"vectors_vocab", "vectors_ngrams"})
 WeightedKey = Key | Array | tuple[Key | Array, float]
 
 
-class KeyedVectors(Lookup):
+class KeyedVectors(Measures):
     """Word vectors with the methods of gensim's class of this name.
 
     Parameters
@@ -109,7 +110,8 @@ class KeyedVectors(Lookup):
     def _cosines(self, unit_vector: Array, start: int, stop: int) -> Array:
         """Return the cosine of `unit_vector` with the rows from `start` up to `stop`; 0 for zero rows."""
         norms = self.norms[start:stop]
-        return (self.vectors[start:stop] @ unit_vector) / np.where(norms > 0, norms, 1)
+        cosines: Array = (self.vectors[start:stop] @ unit_vector) / np.where(norms > 0, norms, 1)
+        return cosines
 
     def similar_by_key(self, key: Key, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
         """Find the words most similar to `key`; as `most_similar`."""

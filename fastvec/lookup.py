@@ -138,19 +138,6 @@ class Lookup:
             return self.words.find_all(keys)  # type: ignore[arg-type]
         return np.array([self.get_index(key, -1) for key in keys], np.intp)
 
-    def get_vecattr(self, key: Key, attr: str) -> Any:
-        """Return an attribute of `key`; fastvec keeps ``"count"``.
-
-        Raises
-        ------
-        KeyError
-            If the key or the attribute is not there.
-        """
-        index = self.get_index(key)
-        if attr != "count" or self.counts is None:
-            raise KeyError(attr)
-        return int(self.counts[index])
-
     @property
     def norms(self) -> NDArray[np.float32]:
         """The rows' Euclidean norms, float32 (V,), computed when first asked for."""

@@ -25,6 +25,11 @@ def row_norms(vectors: Floats) -> NDArray[np.float32]:
     return norms
 
 
+def greatest(scores: Floats, k: int) -> NDArray[np.intp]:
+    """Return the places of the `k` greatest numbers, the greatest first, equal ones in their order; NaN last."""
+    return np.argsort(-scores, kind="stable")[:k]
+
+
 def top_k(
     vectors: Floats,
     norms: NDArray[np.float32],

@@ -7,16 +7,17 @@ A token is what stands between ASCII whitespace (``bytes.split()``), a sentence 
 path. Other white space of Unicode, a no-break space say, belongs to its word.
 """
 
+import logging
 import os
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from fastvec import _backend
 from fastvec._compressed import decompressed
 from fastvec.config import available_cores
-from fastvec.errors import CorpusError
+from fastvec.errors import CorpusError, CorpusTypeError
 
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
 Errors = Literal["strict", "replace", "ignore"]
@@ -35,6 +36,11 @@ BLOCK_BYTES = 1 << 20
 BATCH_WORDS = 1 << 15
 """Words of an iterable that are taken at a time."""
 PROGRESS_SECONDS = 0.2
+
+SENTENCE_WORDS = 10_000
+"""Words of a sentence of the readers below, at most, unless they are told otherwise."""
+
+logger = logging.getLogger(__name__)
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -65,7 +71,7 @@ def text_files(source: Source) -> list[Path] | None:
         If the path is empty, which `Path` would take for the current directory.
     """
     if isinstance(source, LineSentence):
-        return source.files if source.limit is None and source.max_sentence_length is None else None
+        return source.files if source.whole else None
     if not isinstance(source, str | os.PathLike):
         return None
     if not os.fspath(source):
@@ -297,12 +303,16 @@ def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) ->
         sentences = iter(source)
     except TypeError:
         kind = type(source).__name__
-        raise CorpusError(f"the source must be a path or an iterable of token lists, not {kind}") from None
+        raise CorpusTypeError(
+            f"the source must be a path or an iterable of token lists, not {kind}"
+        ) from None
     meter, done = _Meter(progress, len(source) if hasattr(source, "__len__") else None), 0
     while batch := _next_batch(sentences, done):
         try:
             parts = scanner.add(batch)
-        except (TypeError, UnicodeEncodeError):
+        except TypeError:
+            raise CorpusTypeError(_what_is_wrong(batch, done)) from None
+        except UnicodeEncodeError:
             raise CorpusError(_what_is_wrong(batch, done)) from None
         yield from parts
         done += len(batch)
@@ -315,18 +325,18 @@ def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
     words = 0
     for sentence in sentences:
         if isinstance(sentence, str) and not done and not batch:
-            warnings.warn(
-                "Each item of the sentences should be a list of words (usually unicode strings). "
-                "The first item here is instead a plain str, whose letters are taken for words.",
-                UserWarning,
-                stacklevel=2,
+            logger.warning(
+                "Each 'sentences' item should be a list of words (usually unicode strings). "
+                "The first item here is instead a plain str, whose letters are taken for words."
             )
         if type(sentence) not in (list, tuple):  # a subclass may yield more than its length says
             try:
                 given = iter(sentence)
             except TypeError:
                 kind = type(sentence).__name__
-                raise CorpusError(f"sentence {done + len(batch)} is no list of words but {kind}") from None
+                raise CorpusTypeError(
+                    f"sentence {done + len(batch)} is no list of words but {kind}"
+                ) from None
             sentence = list(given)  # its own errors, a TypeError too, come through
         batch.append(sentence)
         words += len(sentence) + 1
@@ -353,15 +363,15 @@ def _what_is_wrong(batch: list[Sequence[Any]], first: int) -> str:
 class LineSentence:
     """Iterate over the sentences of a text: one a line, words separated by whitespace. As in gensim.
 
-    Handed to `Vocab`, `EncodedCorpus` or `Word2Vec` without `limit` and `max_sentence_length`, the files are
-    read by compiled code and no Python object is made of their words.
+    Handed whole to `Vocab`, `EncodedCorpus` or `Word2Vec`, files are read by compiled code, which makes no Python
+    objects of their words and leaves lines as long as they are.
 
     Parameters
     ----------
-    source : str or PathLike
-        A file, plain or compressed (gz, bz2, xz, zst), or a directory.
+    source : str, PathLike or file object
+        A file, plain or compressed (gz, bz2, xz, zst); a directory; or an open file, which is read from its beginning.
     max_sentence_length : int, optional
-        Cut longer sentences; by default they stay whole.
+        Cut longer sentences; None: leave them whole.
     limit : int, optional
         Read this many lines at most, of each file.
 
@@ -371,7 +381,10 @@ class LineSentence:
     """
 
     def __init__(
-        self, source: str | os.PathLike[str], max_sentence_length: int | None = None, limit: int | None = None
+        self,
+        source: str | os.PathLike[str] | IO[Any],
+        max_sentence_length: int | None = SENTENCE_WORDS,
+        limit: int | None = None,
     ) -> None:
         self.source = source
         self.max_sentence_length = max_sentence_length
@@ -379,25 +392,62 @@ class LineSentence:
 
     @property
     def files(self) -> list[Path]:
-        """The files to read, in order."""
-        return text_files(self.source) or []
+        """The files to read, in order; none where the source is an open file."""
+        return [] if hasattr(self.source, "seek") else text_files(self.source) or []
+
+    @property
+    def whole(self) -> bool:
+        """Whether its files may be read as they are, without asking the object for sentences."""
+        return (
+            not hasattr(self.source, "seek")
+            and type(self).__iter__ is LineSentence.__iter__
+            and self.limit is None
+            and self.max_sentence_length in (None, SENTENCE_WORDS)
+        )
 
     def __iter__(self) -> Iterator[list[str]]:
+        opened: Any = self.source
+        if hasattr(opened, "seek"):
+            opened.seek(0)
+            yield from self._sentences("the open file", opened)
         for path in self.files:
-            for number, line in enumerate(_lines(path)):
-                if self.limit is not None and number >= self.limit:
-                    break
-                yield from _pieces(_decoded(line, path, number), self.max_sentence_length)
+            yield from self._sentences(path, _lines(path))
+
+    def _sentences(self, name: object, lines: Iterable[str | bytes]) -> Iterator[list[str]]:
+        for number, line in enumerate(islice(lines, self.limit)):
+            encoded = line.encode() if isinstance(line, str) else line
+            yield from _pieces(_decoded(encoded, name, number), self.max_sentence_length)
 
 
 class PathLineSentences(LineSentence):
-    """`LineSentence` over all files of a directory, in the order of their names (or over one file)."""
+    """`LineSentence` over all files of a directory, in the order of their names (or over one file).
+
+    Raises
+    ------
+    ValueError
+        If the path is neither a file nor a directory.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        max_sentence_length: int | None = SENTENCE_WORDS,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(source, max_sentence_length, limit)
+        if not Path(source).exists():
+            raise ValueError(f"{os.fspath(source)}: neither a file nor a directory")
+
+    @property
+    def input_files(self) -> list[str]:
+        """The files to read, under the name that gensim has for them."""
+        return [str(path) for path in self.files]
 
 
 class Text8Corpus:
     """Iterate over a text without lines, such as text8, cut into sentences. As in gensim."""
 
-    def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = 10000) -> None:
+    def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = SENTENCE_WORDS) -> None:
         self.fname = fname
         self.max_sentence_length = max_sentence_length
 
@@ -427,7 +477,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield b"".join(begun)
 
 
-def _decoded(text: bytes, path: Path, lines_before: int) -> list[str]:
+def _decoded(text: bytes, path: object, lines_before: int) -> list[str]:
     try:
         return [word.decode() for word in text.split()]
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.errors import CorpusError
+from fastvec.errors import CorpusError, NoVocabularyError
 from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, scan
 from fastvec.words import WordTable
 
@@ -410,9 +410,9 @@ def _finished(
     name: str,
 ) -> Vocab:
     if not distinct:
-        raise CorpusError(f"{name}: there is no word in it")
+        raise NoVocabularyError(f"{name}: there is no word in it")
     if not len(counts):
-        raise CorpusError(
+        raise NoVocabularyError(
             f"{name}: none of its {distinct:,} distinct words is kept with min_count={choice.min_count}; "
             "lower it, or give more text"
         )

@@ -1,39 +1,44 @@
 """Word2Vec: the class that people construct. Text in, `wv` out."""
 
+import contextlib
 import dataclasses
 import json
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastvec import store
+from fastvec import modelfile
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
 from fastvec.corpus import EncodedCorpus, count_and_encode
-from fastvec.errors import FormatError, TrainingError
+from fastvec.errors import NoVocabularyError, TrainingError
 from fastvec.keyedvectors import KeyedVectors
+from fastvec.model import ClassOnly, ProgressOption, the_source
+from fastvec.prediction import Predictions
 from fastvec.progress import Reporter, reporter
-from fastvec.train import Outcome, Weights, allocate_rows, initial_input, train
-from fastvec.vocab import Vocab
-from fastvec.words import WordTable
+from fastvec.text import Errors
+from fastvec.train import SPAN, Outcome, Progress, train
+from fastvec.vocab import TrimRule
 
-Errors = Literal["strict", "replace", "ignore"]
-ProgressOption = bool | Callable[[Any], None] | None
+if TYPE_CHECKING:
+    from fastvec.callbacks import Callbacks
+
 PathOrName = str | os.PathLike[str]
 
+SPANS_A_THREAD = 64
+"""Least spans (`fastvec.train.SPAN`) that a thread is started for. Threads tell each other of frequent words after each
+span; of a training of few spans too much is lost: 580,000 words by two threads scored like half as many by one."""
 
-_PARAMETERS = frozenset(field.name for field in dataclasses.fields(TrainConfig))
+logger = logging.getLogger(__name__)
 
 
-class Word2Vec:
-    """A word2vec model: skip-gram with negative sampling.
+class Word2Vec(Predictions):
+    """A word2vec model: skip-gram or CBOW, with negative sampling or hierarchical softmax.
 
-    With a corpus, the model is built and trained at once; without, call `build_vocab` and `train`. Names, meanings and
-    defaults of the parameters are gensim's, except `sg` (this version has no CBOW) and `workers` (all cores).
+    With a corpus, the model is built and trained at once; without, call `build_vocab` and `train`. Names, order,
+    meanings and defaults of the parameters are gensim's, except `workers` (all cores); docs/from-gensim.md tells
+    what differs.
 
     Parameters
     ----------
@@ -41,8 +46,9 @@ class Word2Vec:
         Read once, before training starts; a generator will do.
     corpus_file : str or PathLike, optional
         A text file with a sentence a line, or a directory of such files; plain, .gz, .bz2, .xz or .zst.
-    vector_size, alpha, window, sample, seed, workers, min_alpha, negative, ns_exponent, epochs, shrink_windows
-        See `TrainConfig`.
+    vector_size, alpha, window, sample, seed, workers, min_alpha, sg, hs, negative, ns_exponent, cbow_mean, epochs, \
+shrink_windows, cbow_classic
+        See `TrainConfig`; `cbow_classic` is on, for then learning rates mean what they mean in gensim.
     min_count : int
         Words that occur less often are left out.
     max_vocab_size : int, optional
@@ -50,11 +56,18 @@ class Word2Vec:
     max_final_vocab : int, optional
         Keep at most so many words, the most frequent.
     trim_rule : callable, optional
-        ``trim_rule(word, count, min_count)`` returns 0 (default), 1 (discard) or 2 (keep).
-    sg, hs : int
-        1 and 0: other models are not there yet.
-    cbow_mean, cbow_classic
-        See `TrainConfig`.
+        ``trim_rule(word, count, min_count)`` returns 0 (default), 1 (discard) or 2 (keep). For the corpus given here
+        alone; it is not kept.
+    compute_loss : bool
+        Measure the loss while training: `get_latest_training_loss`.
+    callbacks : iterable
+        Objects that are called as training goes on (`fastvec.callbacks`). For the corpus given here alone; they are
+        not kept.
+    comment : str, optional
+        Kept with the model.
+    hashfxn, null_word, sorted_vocab, batch_words
+        Have no effect: vectors begin with random numbers by row; there is no null word; words are always in the order
+        of their counts; text is cut into spans of one size.
     errors : {"strict", "replace", "ignore"}
         What to do with bytes of a file that are not UTF-8.
     progress : bool or callable, optional
@@ -64,8 +77,13 @@ class Word2Vec:
     ----------
     wv : KeyedVectors
         The word vectors.
-    vocab : Vocab
+    vocab : Vocab or None
     config : TrainConfig
+        The parameters; each is an attribute of the model, too, and may be set: ``model.alpha = 0.01``.
+    syn1neg, syn1 : float32 arrays of (words, vector_size)
+        Output vectors of negative sampling, and vectors of the inner nodes of hierarchical softmax.
+    corpus_count, corpus_total_words : int
+        Sentences and words of the corpus counted last.
     interrupted : bool
         Whether Ctrl-C ended the last training early. It ends that training with a warning and no exception, so that
         the model, which holds what it had learned, is not lost; a loop over trainings should look here.
@@ -101,17 +119,24 @@ class Word2Vec:
         seed: int = 1,
         workers: int | None = None,
         min_alpha: float = 1e-4,
-        sg: int = 1,
+        sg: int = 0,
         hs: int = 0,
         negative: int = 5,
         ns_exponent: float = 0.75,
         cbow_mean: int = 1,
-        *,
-        cbow_classic: bool = False,
+        hashfxn: Callable[[str], int] | None = None,
         epochs: int = 5,
-        trim_rule: Callable[[str, int, int], int] | None = None,
+        null_word: int = 0,
+        trim_rule: TrimRule | None = None,
+        sorted_vocab: int = 1,
+        batch_words: int = 10_000,
+        compute_loss: bool = False,
+        callbacks: Iterable[Any] = (),
+        comment: str | None = None,
         max_final_vocab: int | None = None,
         shrink_windows: bool = True,
+        *,
+        cbow_classic: bool = True,
         errors: Errors = "strict",
         progress: ProgressOption = None,
     ) -> None:
@@ -132,115 +157,69 @@ class Word2Vec:
             cbow_mean=cbow_mean,
             cbow_classic=cbow_classic,
         )
-        self._vocab_options: dict[str, Any] = {
-            "min_count": min_count,
-            "max_vocab_size": max_vocab_size,
-            "max_final_vocab": max_final_vocab,
-            "trim_rule": trim_rule,
-        }
-        self._errors: Errors = errors
+        self.min_count = self.effective_min_count = min_count
+        self.max_vocab_size, self.max_final_vocab = max_vocab_size, max_final_vocab
+        self.comment, self.compute_loss = comment, bool(compute_loss)
+        self._errors = errors
         self.interrupted = False
-        self.total_train_time = 0.0
-        self.trained_words = 0
-        self.trained_epochs = 0
-        self.vocab: Vocab | None = None
-        self.wv = KeyedVectors(self.config.vector_size)
+        self.total_train_time = self.running_training_loss = 0.0
+        self.trained_words = self.trained_epochs = self.train_count = 0
+        self.min_alpha_yet_reached = self.config.alpha
+        self.vocab = self._counted = None
+        self._wv = KeyedVectors(self.config.vector_size)
         if sentences is not None or corpus_file is not None:
-            self._build_and_train(_source(sentences, corpus_file), progress)
+            self._build_and_train(the_source(sentences, corpus_file), trim_rule, callbacks, progress)
+        elif trim_rule is not None or callbacks:
+            logger.warning(
+                "trim_rule and callbacks have no effect without a corpus: pass them to build_vocab, train"
+            )
 
     def __repr__(self) -> str:
-        return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.config.vector_size}, alpha={self.config.alpha}>"
-
-    @property
-    def vector_size(self) -> int:
-        """Dimensions of a vector."""
-        return self.config.vector_size
-
-    @property
-    def syn1neg(self) -> NDArray[np.float32]:
-        """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
-        if self.vocab is None:
-            raise RuntimeError("there are no output vectors yet: the model has no vocabulary")
-        assert self._weights.output is not None
-        return self._weights.output[:, : self.config.vector_size]
-
-    @property
-    def corpus_count(self) -> int:
-        """Sentences of the corpus that the vocabulary was counted on."""
-        return self.vocab.corpus_sentences if self.vocab else 0
-
-    @property
-    def corpus_total_words(self) -> int:
-        """Tokens of that corpus, those of dropped words included."""
-        return self.vocab.corpus_words if self.vocab else 0
-
-    def __getattr__(self, name: str) -> Any:
-        """Offer the parameters under gensim's names: ``model.epochs``, ``model.window`` and so on."""
-        if name in _PARAMETERS:
-            return getattr(self.config, name)
-        if name == "min_count":
-            return self._vocab_options["min_count"]
-        hint = "; ask model.wv" if not name.startswith("_") and hasattr(KeyedVectors, name) else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+        name, c = type(self).__name__, self.config
+        return f"{name}<vocab={len(self.wv)}, vector_size={c.vector_size}, alpha={c.alpha}>"
 
     # ---- Training
 
-    def _build_and_train(self, source: Any, progress: ProgressOption) -> None:
+    def _build_and_train(
+        self,
+        source: Any,
+        trim_rule: TrimRule | None,
+        callbacks: Iterable[Any],
+        progress: ProgressOption,
+    ) -> None:
         with reporter(progress) as report:
             vocab, corpus = count_and_encode(
                 source,
+                min_count=self.min_count,
+                max_vocab_size=self.max_vocab_size,
+                max_final_vocab=self.max_final_vocab,
+                trim_rule=trim_rule,
                 workers=self.config.workers,
                 errors=self._errors,
                 progress=report.reading,
-                **self._vocab_options,
             )
-            self._set_vocab(vocab)
             with corpus:
-                self._run(corpus, self.config, report)
-
-    def build_vocab(
-        self,
-        corpus_iterable: Iterable[list[str]] | None = None,
-        corpus_file: PathOrName | None = None,
-        *,
-        progress: ProgressOption = None,
-    ) -> None:
-        """Count the words of a corpus, and start the vectors anew, at random.
-
-        Parameters and errors are those of the class.
-        """
-        source = _source(corpus_iterable, corpus_file)
-        with reporter(progress) as report:
-            self._set_vocab(
-                Vocab.from_source(
-                    source,
-                    workers=self.config.workers,
-                    errors=self._errors,
-                    progress=report.reading,
-                    **self._vocab_options,
-                )
-            )
-
-    def build_vocab_from_freq(
-        self, word_freq: Mapping[str, int], *, corpus_count: int | None = None, min_count: int | None = None
-    ) -> None:
-        """Take the words from a mapping of words to counts, and start the vectors anew, at random."""
-        options = {k: v for k, v in self._vocab_options.items() if k != "max_vocab_size"}
-        if min_count is not None:
-            options["min_count"] = min_count
-        vocab = Vocab.from_counts(word_freq, **options)
-        self._set_vocab(dataclasses.replace(vocab, corpus_sentences=corpus_count or vocab.corpus_sentences))
+                if self.max_final_vocab is not None and trim_rule is None:
+                    self.effective_min_count = max(self.min_count, int(vocab.counts[-1]))
+                self._set_vocab(vocab)
+                self._check_parameters()
+                self._run(corpus, self.config, report, callbacks)
 
     def train(
         self,
         corpus_iterable: Iterable[list[str]] | None = None,
         corpus_file: PathOrName | None = None,
-        *,
         total_examples: int | None = None,
         total_words: int | None = None,
         epochs: int | None = None,
         start_alpha: float | None = None,
         end_alpha: float | None = None,
+        word_count: int = 0,
+        queue_factor: int = 2,
+        report_delay: float = 1.0,
+        compute_loss: bool | None = None,
+        callbacks: Iterable[Any] = (),
+        *,
         progress: ProgressOption = None,
     ) -> tuple[int, int]:
         """Train on a corpus, whose words outside the vocabulary are passed over.
@@ -249,162 +228,215 @@ class Word2Vec:
         ----------
         corpus_iterable, corpus_file, progress
             As `sentences`, `corpus_file` and `progress` of the class.
-        total_examples, total_words
-            Accepted for gensim's sake: the corpus is counted as it is read.
-        epochs, start_alpha, end_alpha
-            In place of the model's `epochs`, `alpha` and `min_alpha`.
+        total_examples, total_words : int
+            One of them is asked for, as gensim does; the corpus is counted as it is read, whatever they say.
+        epochs : int
+            Passes over the corpus.
+        start_alpha, end_alpha : float, optional
+            In place of the model's `alpha` and `min_alpha`, for this training.
+        compute_loss : bool, optional
+            In place of the model's, which it becomes.
+        callbacks : iterable
+            Objects that are called as training goes on: `fastvec.callbacks`.
+        word_count, queue_factor, report_delay
+            Have no effect.
 
         Returns
         -------
         (int, int)
             Words trained on, those passed over by subsampling included; and tokens of the corpus, times the epochs.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no vocabulary yet, or there are word vectors alone.
+        ValueError
+            Without `epochs`, or without both of `total_examples` and `total_words`.
         """
-        if self.vocab is None:
-            raise RuntimeError(
-                "the vocabulary comes first: call build_vocab, or give the corpus to the constructor"
-            )
+        self._check_training(epochs, total_examples, total_words)
         changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
-        config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v is not None})
-        source = _source(corpus_iterable, corpus_file)
+        config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v})
+        source = the_source(corpus_iterable, corpus_file)
+        if compute_loss is not None:
+            self.compute_loss = bool(compute_loss)
+        assert self.vocab is not None
         with (
             reporter(progress) as report,
             EncodedCorpus.from_source(
                 source, self.vocab, workers=config.workers, errors=self._errors, progress=report.reading
             ) as corpus,
         ):
-            outcome = self._run(corpus, config, report)
+            outcome = self._run(corpus, config, report, callbacks)
             return outcome.words, corpus.corpus_words * config.epochs
 
-    def _set_vocab(self, vocab: Vocab) -> None:
-        c = self.config
-        self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
-        output = allocate_rows(len(vocab), c.vector_size) if c.negative else None
-        nodes = allocate_rows(len(vocab), c.vector_size) if c.hs else None
-        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output, nodes), vocab)
-
-    def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
-        self._weights = weights
-        vectors = weights.input[:, : self.config.vector_size]
-        self.wv = KeyedVectors._from_parts(vocab.words, vectors, vocab.counts, self._metadata())
-
-    def _run(self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter) -> Outcome:
-        assert self.vocab is not None
-        try:
-            outcome = train(
-                self.vocab,
-                corpus,
-                self._weights,
-                config,
-                report.training,
-                self.trained_epochs,
+    def _check_training(
+        self, epochs: int | None, total_examples: int | None, total_words: int | None
+    ) -> None:
+        """Raise where training has no base, as gensim does."""
+        self._check_parameters()
+        if not len(self.wv):
+            raise NoVocabularyError(
+                "you must first build vocabulary before training: call build_vocab, or give the corpus to the class"
             )
-        except TrainingError:  # nobody shall save what is left of the vectors
-            self._set_vocab(self.vocab)
-            raise
-        self.interrupted = outcome.interrupted
-        self.total_train_time += outcome.seconds
-        self.trained_words += outcome.words
-        self.trained_epochs += config.epochs
-        self.wv.metadata = self._metadata()
-        self.wv.fill_norms(force=True)
+        if total_examples is None and total_words is None:
+            raise ValueError(
+                "give total_examples or total_words: total_examples=model.corpus_count after build_vocab of the corpus"
+            )
+        if epochs is None or epochs <= 0:
+            raise ValueError(f"epochs={epochs!r}: give a number of epochs from 1 on, as epochs=model.epochs")
+        if self.vocab is None:
+            raise RuntimeError(
+                "there are word vectors alone, without counts and output vectors to train with"
+            )
+
+    def _check_parameters(self) -> None:
+        if self.config.hs and self.config.negative:
+            logger.warning(
+                "Both hierarchical softmax and negative sampling are activated. That is rarely meant: set hs=0 or "
+                "negative=0 to train with one of them."
+            )
+        if self.config.alpha > self.min_alpha_yet_reached:
+            logger.warning("Effective 'alpha' higher than previous training cycles")
+
+    def _run(
+        self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter, callbacks: Iterable[Any]
+    ) -> Outcome:
+        assert self.vocab is not None
+        self.running_training_loss = 0.0
+        with self._watched(callbacks) as watch:
+
+            def tell(progress: Progress) -> None:
+                self._note_loss(progress.loss)
+                for listener in (report.training, watch and watch.progress):
+                    if listener:
+                        listener(progress)
+
+            try:
+                outcome = train(
+                    self.vocab,
+                    corpus,
+                    self._rows_to_train(config),
+                    dataclasses.replace(config, workers=_threads(corpus, config)),
+                    tell,
+                    self.trained_epochs,
+                    hooks=watch if watch and watch.wants_epochs else None,
+                    with_loss=self.compute_loss,
+                )
+            except TrainingError:  # nobody shall save what is left of the vectors
+                self.init_weights()
+                raise
+            self._note_loss(outcome.loss)
+            self.interrupted = outcome.interrupted
+            self.total_train_time += outcome.seconds
+            self.trained_words += outcome.words
+            self.trained_epochs += config.epochs
+            self.train_count += 1
+            share = outcome.words / max(1, corpus.n_words * config.epochs)
+            self.min_alpha_yet_reached = config.alpha - (config.alpha - config.min_alpha) * share
+            self.wv.metadata = self._metadata()
+            self.wv.fill_norms(force=True)
         return outcome
 
-    # ---- Copies and files
+    @contextlib.contextmanager
+    def _watched(self, callbacks: Iterable[Any]) -> "Iterator[Callbacks | None]":
+        """Tell the callbacks of the beginning and, whatever happens, of the end of a training."""
+        if not callbacks:
+            yield None
+            return
+        from fastvec.callbacks import Callbacks
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy needs; the vectors are rows of the training matrices, and stay so in the copy."""
-        return {k: v for k, v in self.__dict__.items() if k != "wv" or self.vocab is None}
+        watch = Callbacks(self, callbacks)
+        try:
+            watch.train_begin()
+            yield watch
+        finally:
+            watch.train_end()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if self.vocab is not None:
-            copies = [allocate_rows(len(self.vocab), self.vector_size) for _ in range(2)]
-            for copy, rows in zip(copies, state["_weights"].matrices(), strict=True):
-                copy[:] = rows
-            self._set_weights(Weights(*copies), self.vocab)
+    def _note_loss(self, loss: float | None) -> None:
+        if loss is not None:
+            self.running_training_loss = loss
+
+    def get_latest_training_loss(self) -> float:
+        """Return the mean loss of a pair of words in the latest stretch of training, about a million tokens.
+
+        0.0 where it was not measured: see `compute_loss`. (gensim's is a sum over the training so far, of another
+        quantity in each mode.)
+        """
+        return self.running_training_loss
+
+    def add_lifecycle_event(self, event_name: str, log_level: int = logging.INFO, **event: Any) -> None:
+        """Write an event to the log; it is not kept."""
+        logger.log(log_level, "%s: %s %s", type(self).__name__, event_name, event)
+
+    # ---- Files
 
     def _metadata(self) -> dict[str, str]:
-        config = dataclasses.asdict(self.config)
-        del config["workers"]
+        c = self.config
+        parameters = dataclasses.asdict(c)
+        del parameters["workers"]
+        objectives = {"negative sampling": c.negative, "hierarchical softmax": c.hs}
+        kinds = ["skip-gram" if c.sg else "CBOW", *(name for name, there in objectives.items() if there)]
         return {
             "fastvec": __version__,
-            "model": "skip-gram, negative sampling",
-            "parameters": json.dumps(config),
+            "model": ", ".join(kinds),
+            "parameters": json.dumps(parameters),
             "min_count": str(self.min_count),
             "trained_epochs": f"{self.trained_epochs}{', the last cut short' if self.interrupted else ''}",
         }
 
-    def save(self, fname: PathOrName) -> None:
+    def save(
+        self,
+        fname: PathOrName,
+        separately: Any = None,
+        sep_limit: Any = None,
+        ignore: Any = None,
+        pickle_protocol: Any = None,
+    ) -> None:
         """Write the whole model to a .fvec file, atomically: `load` goes on where it stopped.
 
         The file opens with `KeyedVectors.load` too. ``model.wv.save`` writes the word vectors alone, half the size.
+        Lock factors and attributes of words but their counts are not kept. The other parameters have no effect: there
+        is one file, and no pickle.
         """
         if self.vocab is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
-        v = self.vocab
-        totals = {"corpus_words": str(v.corpus_words), "corpus_sentences": str(v.corpus_sentences)}
-        store.save_vectors(
-            fname,
-            v.words,
-            self.wv.vectors,
-            v.counts,
-            {**self._metadata(), **totals},
-            extra={"output_vectors": self.syn1neg},
-        )
+        options = {name: getattr(self, name) for name in modelfile.OPTIONS}
+        modelfile.write(fname, self.vocab, self._weights, options, self._metadata(), self.config.vector_size)
 
-    @classmethod
-    def load(cls, fname: PathOrName, *, workers: int | None = None) -> "Word2Vec":
-        """Read a model that `save` has written; `workers` is for training on (None: all cores).
+    @ClassOnly
+    def load(
+        cls: "type[Word2Vec]",
+        fname: PathOrName,
+        mmap: str | None = None,
+        *,
+        workers: int | None = None,
+        rethrow: bool = False,
+    ) -> "Word2Vec":
+        """Read a model that `save` has written.
+
+        Parameters
+        ----------
+        fname : str or path
+        workers : int, optional
+            For training on; all cores where None.
+        mmap, rethrow
+            Have no effect: a model's rows are read into memory, to be trained.
 
         Raises
         ------
         FormatError
-            If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`).
+            If the file is damaged, or holds word vectors alone (open it with `KeyedVectors.load`), which is an
+            AttributeError too, as in gensim.
         """
-        name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
-        output_vectors = held.extra.get("output_vectors")
-        if output_vectors is None or held.counts is None:
-            raise FormatError(
-                f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
-            )
-        try:
-            config = TrainConfig(**{**json.loads(held.metadata["parameters"]), "workers": workers})
-            totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
-            trained_epochs = int(held.metadata.get("trained_epochs", "0").partition(",")[0])
-            if not 0 <= trained_epochs < 1 << 62:
-                raise ValueError(f"trained_epochs={trained_epochs}")
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
-        if held.vectors.shape[1] != config.vector_size:
-            raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
-        if not len(held.counts) or held.counts.min() < 0:
-            raise FormatError(f"{name}: no words, or counts below 0: they do not fit a model")
-        model = cls(**dataclasses.asdict(config))
-        rows = [allocate_rows(len(held.words), model.vector_size) for _ in range(2)]
-        for mine, theirs in zip(rows, (held.vectors, output_vectors), strict=True):
-            mine[:, : model.vector_size] = theirs
-        # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
-        words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
-        model.vocab = Vocab(words, held.counts.copy(), *totals)
-        model.trained_epochs = trained_epochs
-        model._set_weights(Weights(*rows), model.vocab)
+        held = modelfile.read(fname, workers)
+        model = cls(**dataclasses.asdict(held.config))
+        vars(model).update(held.options)
+        model.vocab, model.trained_epochs = held.vocab, held.trained_epochs
+        model._set_weights(held.weights, held.vocab)
         return model
 
 
-def _source(sentences: Any, corpus_file: PathOrName | None) -> Any:
-    """Return the one corpus that was given."""
-    if (sentences is None) == (corpus_file is None):
-        raise TypeError(
-            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
-        )
-    if corpus_file is not None:
-        if corpus_file == "":
-            raise ValueError("corpus_file is empty; give the path of a text file")
-        if not isinstance(corpus_file, str | os.PathLike):
-            raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
-        return Path(corpus_file)
-    if isinstance(sentences, str | bytes | os.PathLike):
-        raise TypeError(
-            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
-        )
-    return sentences
+def _threads(corpus: EncodedCorpus, config: TrainConfig) -> int:
+    """Return the number of threads that this much training is worth, of those that the model may use."""
+    spans = len(corpus.tokens) * config.epochs // SPAN
+    return min(config.threads, max(1, spans // SPANS_A_THREAD))

@@ -194,11 +194,44 @@ def test_an_empty_path_is_not_the_current_directory(read_it, file, monkeypatch):
 
 
 def test_what_is_read_as_files(file):
-    assert text_files(LineSentence(file)) == [file]
+    file.write_text("a b\n")
+    assert (
+        text_files(LineSentence(file)) == text_files(LineSentence(file, max_sentence_length=None)) == [file]
+    )
     assert text_files(PathLineSentences(file)) == [file]
     assert text_files(LineSentence(file, limit=3)) is None
     assert text_files(LineSentence(file, max_sentence_length=3)) is None
     assert text_files([["a"]]) is None
+    with file.open("rb") as opened:
+        assert text_files(LineSentence(opened)) is None
+
+    class Shouting(LineSentence):
+        def __iter__(self):
+            return ([word.upper() for word in sentence] for sentence in LineSentence.__iter__(self))
+
+    assert text_files(Shouting(file)) is None and list(Shouting(file)) == [["A", "B"]]
+
+
+def test_open_files_and_long_lines(file):
+    """As in gensim: files that are open already, plain and compressed, and pieces of 10,000 words."""
+    file.write_text("a b\n\n" + "w " * 25_000 + "\nc\n")
+    want = [["a", "b"], ["w"] * 10_000, ["w"] * 10_000, ["w"] * 5_000, ["c"]]
+    compressed = file.with_suffix(".bz2")
+    compressed.write_bytes(bz2.compress(file.read_bytes()))
+    with file.open("rb") as plain, file.open(encoding="utf-8") as text, bz2.open(compressed) as packed:
+        for opened in (plain, text, packed):
+            assert list(LineSentence(opened)) == list(LineSentence(opened)) == want
+            assert list(LineSentence(opened, limit=1)) == want[:1]
+    assert list(LineSentence(file)) == want
+    assert list(LineSentence(file, max_sentence_length=None))[1] == ["w"] * 25_000
+    assert list(map(len, Text8Corpus(file))) == [10_000, 10_000, 5_003]
+
+
+def test_path_line_sentences_of_nothing(tmp_path):
+    with pytest.raises(ValueError, match="nothing: neither a file nor a directory"):
+        PathLineSentences(tmp_path / "nothing")
+    (tmp_path / "b.txt").write_text("b")
+    assert PathLineSentences(tmp_path).input_files == [str(tmp_path / "b.txt")]
 
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 13, 1 << 20])

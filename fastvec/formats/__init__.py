@@ -52,6 +52,8 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
         stream = _decompressed(file)
         try:
             yield stream
+        except FormatError:
+            raise
         except (EOFError, zlib.error, lzma.LZMAError) as error:
             raise FormatError(
                 f"{os.fspath(path)}: the compressed data is cut short or damaged: {error}"

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastvec.errors import FormatError
+from fastvec.errors import FormatError, TruncatedFileError
 from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
 from fastvec.words import WordTable
 
@@ -93,8 +93,8 @@ def read(
     return WordTable.from_words(words), vectors, counts
 
 
-def _fail(path: StrPath, place: str, reason: str) -> NoReturn:
-    raise FormatError(f"{os.fspath(path)}: {place}: {reason}")
+def _fail(path: StrPath, place: str, reason: str, error: type[FormatError] = FormatError) -> NoReturn:
+    raise error(f"{os.fspath(path)}: {place}: {reason}")
 
 
 def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
@@ -117,6 +117,7 @@ def _expect_room(file: BinaryIO, path: StrPath, count: int, width: int, row_byte
             path,
             "line 1",
             f"{count} vectors of {width} dimensions do not fit into the {left} bytes behind it",
+            TruncatedFileError,
         )
 
 
@@ -176,6 +177,7 @@ def _read_binary(
                 path,
                 f"byte {offset}",
                 f"{reason} at word {len(words)} of {count} x {width}: damaged or not binary?",
+                FormatError if more else TruncatedFileError,
             )
     if wanted == count:
         _expect_end(file, chunk, path, offset, count)
@@ -237,7 +239,8 @@ def _read_text(
         rows.append(numbers)
         number += len(block)
     if count is not None and len(words) < min(count, limit or count):
-        _fail(path, f"line {number}", f"the file ends after {len(words)} of the {count} vectors of line 1")
+        reason = f"the file ends after {len(words)} of the {count} vectors of line 1"
+        _fail(path, f"line {number}", reason, TruncatedFileError)
     for rest in lines if wanted == count else ():
         if not rest.isspace():
             _fail(path, f"line {number}", f"more than {count} vectors; limit={count} reads these")

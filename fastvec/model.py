@@ -1,0 +1,491 @@
+"""Model: words, and the rows that training changes; how both begin, and how they grow."""
+
+import dataclasses
+import hashlib
+import logging
+import os
+import types
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastvec import recount
+from fastvec.config import TrainConfig
+from fastvec.keyedvectors import KeyedVectors
+from fastvec.modelfile import copied
+from fastvec.progress import reporter
+from fastvec.text import Errors
+from fastvec.train import Matrix, Weights, allocate_rows, initial_input
+from fastvec.vecattrs import Ragged
+from fastvec.vocab import Choice, TrimRule, Vocab
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+ProgressOption = bool | Callable[[Any], None] | None
+
+PARAMETERS = frozenset(field.name for field in dataclasses.fields(TrainConfig))
+NO_ROWS = {
+    "syn1neg": "there are no output vectors: the model has no vocabulary, or negative=0",
+    "syn1": "there are no vectors of inner nodes: the model has no vocabulary, or hs=0",
+    "load": "load is called on the class, which returns a new model: Word2Vec.load(fname)",
+}
+CUM_TABLE_END = 2**31 - 1
+
+
+class ClassOnly:
+    """A class method that instances do not have: a model that it returns would be lost on them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__doc__ = function.__doc__
+        self._function = function
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        if instance is not None:
+            raise AttributeError
+        return types.MethodType(self._function, owner)
+
+
+class Model:
+    """The words and rows of a model, without the training. Parameters, attributes: see `Word2Vec`."""
+
+    config: TrainConfig
+    vocab: Vocab | None
+    min_count: int
+    max_vocab_size: int | None
+    max_final_vocab: int | None
+    effective_min_count: int
+    interrupted: bool
+    trained_epochs: int
+    _wv: KeyedVectors
+    _weights: Weights
+    _counted: Vocab | None
+    _errors: Errors
+
+    # ---- Attributes
+
+    def __getattr__(self, name: str) -> Any:
+        """Offer the parameters under gensim's names: ``model.epochs``, ``model.window`` and so on."""
+        if name in PARAMETERS:
+            return getattr(self.config, name)
+        if name in NO_ROWS:
+            raise AttributeError(NO_ROWS[name])
+        hint = "; ask model.wv" if not name.startswith("_") and hasattr(KeyedVectors, name) else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Parameters may be set; the next training goes by them."""
+        if name not in PARAMETERS:
+            object.__setattr__(self, name, value)
+            return
+        config = dataclasses.replace(self.config, **{name: value})
+        if config.vector_size != self.config.vector_size and self.vocab is not None:
+            raise ValueError(
+                f"vector_size={value!r}: the model has vectors of {self.config.vector_size} numbers; make another"
+            )
+        self.config = config
+
+    @property
+    def wv(self) -> KeyedVectors:
+        """The word vectors: rows of the model's own, which training changes.
+
+        May be set. Vectors of the model's words, in their order, replace its rows. Others leave a model that can be
+        asked, and not be trained on.
+        """
+        return self._wv
+
+    @wv.setter
+    def wv(self, vectors: KeyedVectors) -> None:
+        if not isinstance(vectors, KeyedVectors):
+            raise TypeError(f"wv: KeyedVectors are needed, not {type(vectors).__name__}")
+        if self.vocab is not None:
+            if vectors.words == self.vocab.words and vectors.vectors.shape == self._wv.vectors.shape:
+                self._wv.vectors[:] = vectors.vectors
+                self._wv.fill_norms(force=True)
+                return
+            self._forget()
+        self._wv = vectors
+
+    @property
+    def layer1_size(self) -> int:
+        """Size of the hidden layer: `vector_size`."""
+        return self.config.vector_size
+
+    @property
+    def syn1neg(self) -> Matrix:
+        """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
+        return self._named("syn1neg", "output")
+
+    @property
+    def syn1(self) -> Matrix:
+        """The vectors of the Huffman tree's inner nodes, float32 (words, vector_size); the last row is not used."""
+        return self._named("syn1", "nodes")
+
+    def _named(self, name: str, field: str) -> Matrix:
+        rows: Matrix | None = None if self.vocab is None else getattr(self._weights, field)
+        if rows is None:
+            raise AttributeError(NO_ROWS[name])
+        return rows[:, : self.config.vector_size]
+
+    @property
+    def cum_table(self) -> NDArray[np.uint32] | None:
+        """The noise distribution, summed up to 2^31 - 1, uint32 (words,); None without a vocabulary or noise.
+
+        For reading: noise words are drawn from an alias table (`Vocab.noise_table`).
+        """
+        if self.vocab is None or not self.config.negative:
+            return None
+        weights = np.maximum(self.vocab.counts, 1).astype(np.float64) ** self.config.ns_exponent
+        table: NDArray[np.uint32] = np.rint(np.cumsum(weights) * (CUM_TABLE_END / weights.sum())).astype(
+            np.uint32
+        )
+        return table
+
+    @property
+    def corpus_count(self) -> int:
+        """Sentences of the corpus that was counted last."""
+        counted = self._counted or self.vocab
+        return counted.corpus_sentences if counted else 0
+
+    @property
+    def corpus_total_words(self) -> int:
+        """Tokens of that corpus, those of dropped words included."""
+        counted = self._counted or self.vocab
+        return counted.corpus_words if counted else 0
+
+    @property
+    def raw_vocab(self) -> Mapping[str, int]:
+        """Counts of all words, dropped ones too: after `scan_vocab`, until `prepare_vocab` unless it keeps them."""
+        return {} if self._counted is None else recount.WordCounts(self._counted)
+
+    # ---- Vocabulary
+
+    def build_vocab(
+        self,
+        corpus_iterable: Iterable[list[str]] | None = None,
+        corpus_file: Any = None,
+        update: bool = False,
+        progress_per: int = 10_000,
+        keep_raw_vocab: bool = False,
+        trim_rule: TrimRule | None = None,
+        *,
+        progress: ProgressOption = None,
+        **options: Any,
+    ) -> None:
+        """Count the words of a corpus, and start the vectors anew, at random; or learn new words beside the old.
+
+        Parameters
+        ----------
+        corpus_iterable, corpus_file, trim_rule, progress
+            As `sentences`, `corpus_file`, `trim_rule` and `progress` of the class.
+        update : bool
+            Keep the words and rows of the model: counts are added, new words that occur often enough in this corpus
+            begin at random. Words are then put in the order of their new counts, and rows with them: ids change, and
+            `wv` is a new object.
+        keep_raw_vocab : bool
+            Keep the counts of all words as `raw_vocab`.
+        progress_per : int
+            Has no effect.
+        **options
+            `min_count` and `sample` for `prepare_vocab`.
+
+        Raises
+        ------
+        CorpusError
+            If the text cannot be read. Where no word is kept, a warning is logged, and training will say so.
+        RuntimeError
+            If there is nothing to update.
+        """
+        if update:
+            self._check_update()
+        self.scan_vocab(corpus_iterable, corpus_file, trim_rule=trim_rule, progress=progress)
+        self.prepare_vocab(update, keep_raw_vocab, trim_rule, **options)
+
+    def build_vocab_from_freq(
+        self,
+        word_freq: Mapping[str, int],
+        keep_raw_vocab: bool = False,
+        corpus_count: int | None = None,
+        trim_rule: TrimRule | None = None,
+        update: bool = False,
+        *,
+        min_count: int | None = None,
+    ) -> None:
+        """Take the words from a mapping of words to counts; otherwise as `build_vocab`."""
+        if update:
+            self._check_update()
+        self._counted = dataclasses.replace(
+            Vocab.from_counts(word_freq, min_count=0), corpus_sentences=corpus_count or 0
+        )
+        self.prepare_vocab(update, keep_raw_vocab, trim_rule, min_count)
+
+    def scan_vocab(
+        self,
+        corpus_iterable: Iterable[list[str]] | None = None,
+        corpus_file: Any = None,
+        progress_per: int = 10_000,
+        workers: int | None = None,
+        trim_rule: TrimRule | None = None,
+        *,
+        progress: ProgressOption = None,
+    ) -> tuple[int, int]:
+        """Count the words of a corpus as `raw_vocab`; return the numbers of its words and sentences.
+
+        The first of the two steps of `build_vocab`; `prepare_vocab` is the other one.
+        """
+        source = the_source(corpus_iterable, corpus_file)
+        with reporter(progress) as report:
+            self._counted = recount.counted(
+                source,
+                self.max_vocab_size,
+                trim_rule,
+                workers or self.config.workers,
+                self._errors,
+                report.reading,
+            )
+        return self._counted.corpus_words, self._counted.corpus_sentences
+
+    def prepare_vocab(
+        self,
+        update: bool = False,
+        keep_raw_vocab: bool = False,
+        trim_rule: TrimRule | None = None,
+        min_count: int | None = None,
+        sample: float | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Choose the vocabulary of the words that `scan_vocab` has counted, and make its rows.
+
+        Parameters
+        ----------
+        update, keep_raw_vocab, trim_rule
+            As for `build_vocab`.
+        min_count, sample : optional
+            In place of the model's, which they become.
+        dry_run : bool
+            Only tell what would come of it.
+
+        Returns
+        -------
+        dict
+            ``drop_unique`` (words dropped), ``num_retained_words``, ``retain_total`` (their tokens),
+            ``downsample_unique`` (words that subsampling thins out), ``downsample_total`` (tokens that it leaves), and
+            ``memory`` as of `estimate_memory`.
+        """
+        if self._counted is None:
+            raise RuntimeError("no words were counted yet: call scan_vocab before prepare_vocab")
+        counted = self._counted
+        choice = Choice(min_count or self.min_count, self.max_final_vocab, trim_rule)
+        needed = choice.threshold([counted.counts])
+        keep = recount.chosen(counted, choice)
+        found: dict[str, Any] = recount.report(counted, keep, sample or self.config.sample)
+        found["memory"] = self.estimate_memory(found["num_retained_words"])
+        self.effective_min_count = needed
+        if dry_run:
+            return found
+        self.min_count, self.sample = choice.min_count, sample or self.config.sample
+        self._counted = counted if keep_raw_vocab else None
+        if update:
+            self._grow(counted, keep)
+        elif keep.any():
+            self._set_vocab(recount.selected(counted, keep))
+        else:
+            logger.warning(
+                "None of the %d distinct words is kept with min_count=%d; lower it, or give more text",
+                len(counted),
+                needed,
+            )
+            self._forget()
+        return found
+
+    def _check_update(self) -> None:
+        if self.vocab is None:
+            raise RuntimeError(
+                "there is no vocabulary to update: build one first, with build_vocab(..., update=False)"
+            )
+
+    def _forget(self) -> None:
+        """Have no vocabulary, and no rows."""
+        self.vocab = None
+        self.__dict__.pop("_weights", None)
+        self._wv = KeyedVectors(self.config.vector_size)
+
+    # ---- Rows
+
+    def prepare_weights(self, update: bool = False) -> None:
+        """Start the rows anew, at random; with `update` there is nothing to do: `prepare_vocab` has made new rows."""
+        if not update:
+            self.init_weights()
+
+    def init_weights(self) -> None:
+        """Start the vectors anew, at random; words stay."""
+        if self.vocab is None:
+            raise RuntimeError("there are no vectors yet: the model has no vocabulary; call build_vocab")
+        self._set_vocab(self.vocab)
+
+    def _set_vocab(self, vocab: Vocab) -> None:
+        """Begin anew with these words."""
+        c = self.config
+        self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
+        output = allocate_rows(len(vocab), c.vector_size) if c.negative else None
+        nodes = allocate_rows(len(vocab), c.vector_size) if c.hs else None
+        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output, nodes), vocab)
+
+    def _grow(self, more: Vocab, keep: NDArray[np.bool_]) -> None:
+        """Add words and counts: old rows move to their words' new places, new ones begin at random or at zero."""
+        self._check_update()
+        assert self.vocab is not None
+        old, held, c = self._weights, self.wv, self.config
+        vocab, places = recount.joined(self.vocab, more, keep)
+        others = len(old.input) - len(self.vocab)  # of n-grams
+        rows = initial_input(len(vocab) + others, c.vector_size, c.seed)
+        rows[places] = old.input[: len(places)]
+        rows[len(vocab) :] = old.input[len(places) :]
+        output, nodes = old.output, old.nodes
+        if output is not None:
+            output = _moved(output, places, len(vocab))
+        if nodes is not None:  # a tree of other words has other nodes: they keep their numbers, as in gensim
+            nodes = _moved(nodes, np.arange(len(nodes)), len(vocab))
+        self.vocab = vocab
+        self._set_weights(Weights(rows, output, nodes), vocab)
+        for name, values in held.expandos.items():
+            if name not in self.wv.expandos and isinstance(values, np.ndarray):
+                self.wv.expandos[name] = _moved(values, places, len(vocab))
+        if len(held.vectors_lockf) == len(places):
+            self.wv.vectors_lockf = np.ones(len(vocab), np.float32)
+            self.wv.vectors_lockf[places] = held.vectors_lockf
+
+    def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
+        """Take rows, of which `wv` is a view."""
+        self._weights = weights
+        self._wv = self._vectors(weights, vocab)
+        if self.config.hs:
+            tree = vocab.huffman()
+            self._wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
+            self._wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
+
+    def _vectors(self, weights: Weights, vocab: Vocab) -> KeyedVectors:
+        """Return the word vectors over the input rows."""
+        vectors = weights.input[:, : self.config.vector_size]
+        return KeyedVectors._from_parts(vocab.words, vectors, vocab.counts, self._metadata())
+
+    def _metadata(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _rows_to_train(self, config: TrainConfig) -> Weights:
+        """Return the rows with their lock factors; those that parameters set since ask for begin at zero."""
+        assert self.vocab is not None
+        w, n = self._weights, len(self.vocab)
+        output = allocate_rows(n, config.vector_size) if config.negative and w.output is None else w.output
+        nodes = allocate_rows(n, config.vector_size) if config.hs and w.nodes is None else w.nodes
+        self._weights = dataclasses.replace(w, output=output, nodes=nodes)
+        return dataclasses.replace(self._weights, lock=self._lock_factors())
+
+    def _lock_factors(self) -> NDArray[np.float32] | None:
+        """Return a factor for each input row, or None where all are 1."""
+        factors = np.asarray(self.wv.vectors_lockf, np.float32)
+        if factors.shape not in ((1,), (len(self.wv),)):
+            raise ValueError(
+                f"vectors_lockf of {factors.shape}: give (1,), or (words,), which is ({len(self.wv)},)"
+            )
+        if (factors == 1).all():
+            return None
+        rows = np.ones(len(self._weights.input), np.float32)
+        rows[: len(self.wv)] = factors
+        return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; the vectors are rows of the training matrices, and stay so in the copy."""
+        if self.vocab is None:
+            return self.__dict__.copy()
+        state = {name: value for name, value in self.__dict__.items() if name != "_wv"}
+        return {**state, "_kept": (self._wv.expandos, self._wv.vectors_lockf)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        expandos, lockf = state.pop("_kept", (None, None))
+        self.__dict__.update(state)
+        if self.vocab is not None:
+            self._set_weights(copied(self._weights), self.vocab)
+            self._wv.expandos.update(expandos)
+            self._wv.vectors_lockf = lockf
+
+    def init_from(self, vectors: KeyedVectors, lockf: float = 1.0) -> int:
+        """Begin with pretrained vectors: the model's words take over theirs, by name; return how many did.
+
+        Parameters
+        ----------
+        vectors : KeyedVectors
+            Of the model's `vector_size`; words that the model has not are passed over.
+        lockf : float
+            Factor of these words' updates in training: 1 lets them learn on, 0 keeps them as they are.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has no vocabulary yet.
+        ValueError
+            If the vectors are of another size.
+        """
+        if self.vocab is None:
+            raise RuntimeError("the model has no words yet: call build_vocab before init_from")
+        return self.wv.adopt(vectors.words, vectors.vectors, lockf)
+
+    def reset_from(self, other_model: "Model") -> None:
+        """Take over another model's words and counts, and start the vectors anew, at random."""
+        if other_model.vocab is None:
+            raise RuntimeError("the other model has no vocabulary to take over")
+        self._counted = None
+        self._set_vocab(other_model.vocab)
+
+    def seeded_vector(self, seed_string: str, vector_size: int) -> Array:
+        """Return a small random vector that depends on the text alone, uniform in +-1 / (2 vector_size)."""
+        digest = hashlib.blake2b(seed_string.encode(), digest_size=8).digest()
+        random = np.random.default_rng(int.from_bytes(digest, "little")).random(vector_size, np.float32)
+        return (random - np.float32(0.5)) / np.float32(vector_size)
+
+    def init_sims(self, replace: bool = False) -> None:
+        """Compute the norms; with `replace`, scale the vectors to length 1. A name of gensim 3's."""
+        self.wv.init_sims(replace)
+
+    def estimate_memory(
+        self, vocab_size: int | None = None, report: Mapping[str, int] | None = None
+    ) -> dict[str, int]:
+        """Estimate the bytes that training takes: words and tables, each matrix, and the sum as ``total``."""
+        n, c = vocab_size or len(self.wv), self.config
+        row = allocate_rows(1, c.vector_size).nbytes
+        found = {**(report or {}), "vocab": n * (80 + 100 * c.hs), "vectors": n * row}
+        if c.hs:
+            found["syn1"] = n * row
+        if c.negative:
+            found["syn1neg"] = n * row
+        found["total"] = sum(found.values())
+        return found
+
+
+def the_source(sentences: Any, corpus_file: Any) -> Any:
+    """Return the one corpus that was given."""
+    if (sentences is None) == (corpus_file is None):
+        raise TypeError(
+            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
+        )
+    if corpus_file is not None:
+        if corpus_file == "":
+            raise ValueError("corpus_file is empty; give the path of a text file")
+        if not isinstance(corpus_file, str | os.PathLike):
+            raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
+        return Path(corpus_file)
+    if isinstance(sentences, str | bytes | os.PathLike):
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
+        )
+    return sentences
+
+
+def _moved(rows: Any, places: NDArray[Any], n: int) -> Any:
+    """Return `rows` at other places of an array of `n` rows; the others are zero."""
+    moved = allocate_rows(n, rows.shape[1]) if rows.ndim == 2 else np.zeros(n, rows.dtype)
+    moved[places] = rows[: len(places)]
+    return moved

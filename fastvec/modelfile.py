@@ -1,0 +1,116 @@
+"""A whole model in a .fvec file: what training needs to go on, beside the vectors."""
+
+import dataclasses
+import json
+import os
+from typing import Any, NamedTuple
+
+from fastvec import store
+from fastvec.config import TrainConfig
+from fastvec.errors import FormatError, NoModelError
+from fastvec.train import Weights, allocate_rows
+from fastvec.vocab import Vocab
+from fastvec.words import WordTable
+
+PathOrName = str | os.PathLike[str]
+
+MATRICES = {"output_vectors": "output", "node_vectors": "nodes"}
+"""Names of a model's matrices in the file, and in `Weights`."""
+OPTIONS: dict[str, tuple[type, ...]] = {
+    "min_count": (int,),
+    "max_vocab_size": (int, type(None)),
+    "max_final_vocab": (int, type(None)),
+    "effective_min_count": (int,),
+    "comment": (str, type(None)),
+    "compute_loss": (bool,),
+    "min_alpha_yet_reached": (float, int),
+    "train_count": (int,),
+}
+"""Attributes of a model that are kept, and their types."""
+
+
+class HeldModel(NamedTuple):
+    """What a file holds of a model."""
+
+    config: TrainConfig
+    options: dict[str, Any]
+    vocab: Vocab
+    weights: Weights
+    trained_epochs: int
+
+
+def write(
+    fname: PathOrName,
+    vocab: Vocab,
+    weights: Weights,
+    options: dict[str, Any],
+    metadata: dict[str, str],
+    width: int,
+) -> None:
+    """Write a model's words and rows, of `width` numbers each, and its options, atomically."""
+    held = {name: getattr(weights, field) for name, field in MATRICES.items()}
+    totals = {"corpus_words": str(vocab.corpus_words), "corpus_sentences": str(vocab.corpus_sentences)}
+    store.save_vectors(
+        fname,
+        vocab.words,
+        weights.input[:, :width],
+        vocab.counts,
+        {**metadata, **totals, "options": json.dumps(options)},
+        extra={name: rows[:, :width] for name, rows in held.items() if rows is not None},
+    )
+
+
+def read(fname: PathOrName, workers: int | None) -> HeldModel:
+    """Read a model, into memory of its own.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged; a `NoModelError` if it holds word vectors alone.
+    """
+    name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
+    if held.counts is None or not MATRICES.keys() & held.extra.keys():
+        raise NoModelError(
+            f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
+        )
+    try:
+        config = TrainConfig(**{**json.loads(held.metadata["parameters"]), "workers": workers})
+        options = _checked(json.loads(held.metadata.get("options", "{}")))
+        totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
+        trained_epochs = int(held.metadata.get("trained_epochs", "0").partition(",")[0])
+        if not 0 <= trained_epochs < 1 << 62:
+            raise ValueError(f"trained_epochs={trained_epochs}")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{name}: the model's parameters are damaged: {error!r}") from error
+    if held.vectors.shape[1] != config.vector_size:
+        raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
+    if not len(held.counts) or held.counts.min() < 0 or (held.counts[1:] > held.counts[:-1]).any():
+        raise FormatError(f"{name}: no words, or counts below 0 or out of order: they do not fit a model")
+    # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
+    words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
+    rows = {field: _own_rows(held.extra[key]) for key, field in MATRICES.items() if key in held.extra}
+    weights = Weights(_own_rows(held.vectors), **rows)
+    return HeldModel(config, options, Vocab(words, held.counts.copy(), *totals), weights, trained_epochs)
+
+
+def copied(weights: Weights) -> Weights:
+    """Return rows of their own, which begin on cache lines as all do."""
+    rows = {name: getattr(weights, name) for name in ("input", "output", "nodes")}
+    return dataclasses.replace(
+        weights, **{name: _own_rows(some) for name, some in rows.items() if some is not None}
+    )
+
+
+def _own_rows(rows: Any) -> Any:
+    own = allocate_rows(*rows.shape)
+    own[:, : rows.shape[1]] = rows
+    return own
+
+
+def _checked(options: Any) -> dict[str, Any]:
+    """Return the options of a file; unknown ones, of a later version, are passed over."""
+    found = {name: options[name] for name in OPTIONS if name in options}
+    for name, value in found.items():
+        if type(value) not in OPTIONS[name]:
+            raise TypeError(f"{name}={value!r}")
+    return found
