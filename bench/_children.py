@@ -8,7 +8,6 @@ import resource
 import sys
 import time
 
-
 MODELS = {
     "sg-ns": {"sg": 1},
     "cbow-ns": {"sg": 0},
@@ -66,7 +65,12 @@ def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alp
     else:
         trained.wv.save(output)
     train = trained.total_train_time
-    return {"read and encode": whole - train, "train": train, "text to model": whole, "words": len(trained.wv)}
+    return {
+        "read and encode": whole - train,
+        "train": train,
+        "text to model": whole,
+        "words": len(trained.wv),
+    }
 
 
 def fasttext_train(corpus, dim, epochs, threads, seed, output, model="sg-subwords", alpha=0.025):
@@ -94,7 +98,9 @@ def fasttext_train(corpus, dim, epochs, threads, seed, output, model="sg-subword
         from fastvec import KeyedVectors
         from fastvec.words import WordTable
 
-        KeyedVectors._from_parts(WordTable.from_words(words), vectors).save_word2vec_format(output, binary=True)
+        KeyedVectors._from_parts(WordTable.from_words(words), vectors).save_word2vec_format(
+            output, binary=True
+        )
     return {"text to model": whole, "words": len(words)}
 
 

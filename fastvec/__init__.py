@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastvec.config import TrainConfig
     from fastvec.corpus import EncodedCorpus
     from fastvec.errors import CorpusError, FormatError, StopTraining, TrainingError
+    from fastvec.fasttext import FastText
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
     from fastvec.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from fastvec.word2vec import Word2Vec
 
 __all__ = [
-    "CallbackAny2Vec",
     "ENGLISH_CONNECTOR_WORDS",
+    "CallbackAny2Vec",
     "CorpusError",
     "EncodedCorpus",
+    "FastText",
     "FastTextKeyedVectors",
     "FormatError",
     "FrozenPhrases",
@@ -53,6 +55,7 @@ _MODULES = {
     "config": ("TrainConfig",),
     "corpus": ("EncodedCorpus",),
     "errors": ("CorpusError", "FormatError", "StopTraining", "TrainingError"),
+    "fasttext": ("FastText",),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
     "phrases": ("ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"),

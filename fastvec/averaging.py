@@ -40,14 +40,15 @@ def expected_updates(
     share = at_least_once * kept
     share /= max(share.sum(), 1e-300)  # nothing may be kept at all
     mean_window = (config.window + 1) / 2 if config.shrink_windows else config.window
-    inputs = outputs = nodes = np.empty(0)
+    inputs = outputs = nodes = np.empty(0, np.float64)
     if not bags:
         inputs = 2 * mean_window * share
     if config.negative:
         noise = at_least_once**config.ns_exponent
         outputs = share + config.negative * noise / noise.sum()
     if config.hs and tree is not None:
-        nodes = np.bincount(tree.path >> 1, np.repeat(share, np.diff(tree.offsets)), len(counts))
+        steps = np.repeat(share, np.diff(tree.offsets))
+        nodes = np.bincount(tree.path >> 1, steps, len(counts)).astype(np.float64)
     return inputs, outputs, nodes
 
 

@@ -41,9 +41,10 @@ class TrainConfig:
     cbow_mean : int
         1: CBOW's hidden row is the mean of the contexts' rows; 0: their sum.
     cbow_classic : bool
-        With `cbow_mean`, add the hidden row's gradient to each context undivided, as word2vec.c and gensim do, not
-        divided by the number of contexts as the derivative of a mean is (Irsoy, Benton, Stratos, "Corrected CBOW
-        Performs as well as Skip-gram", 2021).
+        CBOW as word2vec.c and gensim have it: the hidden row's gradient is added to each context whole where the row is
+        a mean, and divided by the number of contexts where it is a sum. False: the other way round, as the derivative
+        has it (Irsoy, Benton, Stratos, "Corrected CBOW Performs as well as Skip-gram", 2021); it needs a learning rate
+        several times as high (docs/architecture.md).
     ns_exponent : float
         Noise words are drawn in proportion to their count to this power.
     alpha, min_alpha : float
@@ -69,7 +70,7 @@ class TrainConfig:
     hs: int = 0
     negative: int = 5
     cbow_mean: int = 1
-    cbow_classic: bool = False
+    cbow_classic: bool = True
     ns_exponent: float = 0.75
     alpha: float = 0.025
     min_alpha: float = 1e-4

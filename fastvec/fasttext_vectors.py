@@ -77,6 +77,8 @@ class FastTextKeyedVectors(KeyedVectors):
     def _set_subwords(self, subwords: Subwords, vocab: Matrix, ngrams: Matrix) -> None:
         self.subwords, self.vectors_vocab, self.vectors_ngrams = subwords, vocab, ngrams
         self._bags: Bags | None = None
+        self.vectors_vocab_lockf = np.ones(1, np.float32)
+        self.vectors_ngrams_lockf = np.ones(1, np.float32)
 
     @classmethod
     def _from_parts(
@@ -102,6 +104,7 @@ class FastTextKeyedVectors(KeyedVectors):
         *,
         vector_size: int | None = None,
         workers: int | None = None,
+        bags: Bags | None = None,
     ) -> Self:
         """Make an instance over the rows that training changes; `adjust_vectors` takes the changes over.
 
@@ -113,12 +116,15 @@ class FastTextKeyedVectors(KeyedVectors):
             The columns that count; all where None.
         workers : int, optional
             Threads that compose; all cores where None.
+        bags : Bags, optional
+            Of the words, where they are known already.
         """
         n, rows = len(words), input_rows[:, :vector_size]
         if len(rows) != n + subwords.bucket:
             raise ValueError(f"{len(rows)} rows for {n} words and bucket={subwords.bucket}")
         self = super()._from_parts(words, rows[:n], counts, metadata)
         self._set_subwords(subwords, rows[:n], rows[n:])
+        self._bags = bags
         self.adjust_vectors(workers)
         return self
 
@@ -183,7 +189,18 @@ class FastTextKeyedVectors(KeyedVectors):
             self.vectors = self.vectors_vocab
         self._norms = None
 
-    refresh = adjust_vectors
+    def refresh(self) -> None:
+        """Take over changes that training has made to the rows since."""
+        self.adjust_vectors()
+
+    def adopt(self, words: WordTable, vectors: Array, lockf: float = 1.0) -> int:
+        """Take over `vectors` as the words' own rows, for the words that are here; otherwise as `KeyedVectors`."""
+        composed, self.vectors = self.vectors, self.vectors_vocab
+        try:
+            return super().adopt(words, vectors, lockf)
+        finally:
+            self.vectors = composed
+            self.adjust_vectors()
 
     # ---- Vectors of any string
 

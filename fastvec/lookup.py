@@ -151,6 +151,10 @@ class Lookup:
             self._norms = None
         _ = self.norms
 
+    def refresh(self) -> None:
+        """Take over changes that training has made to the rows since."""
+        self.fill_norms(force=True)
+
     def get_normed_vectors(self) -> Array:
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
         scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)

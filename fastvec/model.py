@@ -103,8 +103,7 @@ class Model:
             raise TypeError(f"wv: KeyedVectors are needed, not {type(vectors).__name__}")
         if self.vocab is not None:
             if vectors.words == self.vocab.words and vectors.vectors.shape == self._wv.vectors.shape:
-                self._wv.vectors[:] = vectors.vectors
-                self._wv.fill_norms(force=True)
+                self._wv.adopt(vectors.words, vectors.vectors)
                 return
             self._forget()
         self._wv = vectors
@@ -311,9 +310,17 @@ class Model:
         """Have no vocabulary, and no rows."""
         self.vocab = None
         self.__dict__.pop("_weights", None)
-        self._wv = KeyedVectors(self.config.vector_size)
+        self._wv = self._no_vectors()
+
+    def _no_vectors(self) -> KeyedVectors:
+        return KeyedVectors(self.config.vector_size)
 
     # ---- Rows
+
+    @property
+    def _more_rows(self) -> int:
+        """Input rows beside those of the words."""
+        return 0
 
     def prepare_weights(self, update: bool = False) -> None:
         """Start the rows anew, at random; with `update` there is nothing to do: `prepare_vocab` has made new rows."""
@@ -332,7 +339,8 @@ class Model:
         self.vocab, self.trained_epochs, self.interrupted = vocab, 0, False
         output = allocate_rows(len(vocab), c.vector_size) if c.negative else None
         nodes = allocate_rows(len(vocab), c.vector_size) if c.hs else None
-        self._set_weights(Weights(initial_input(len(vocab), c.vector_size, c.seed), output, nodes), vocab)
+        rows = initial_input(len(vocab) + self._more_rows, c.vector_size, c.seed)
+        self._set_weights(Weights(rows, output, nodes), vocab)
 
     def _grow(self, more: Vocab, keep: NDArray[np.bool_]) -> None:
         """Add words and counts: old rows move to their words' new places, new ones begin at random or at zero."""
@@ -340,8 +348,7 @@ class Model:
         assert self.vocab is not None
         old, held, c = self._weights, self.wv, self.config
         vocab, places = recount.joined(self.vocab, more, keep)
-        others = len(old.input) - len(self.vocab)  # of n-grams
-        rows = initial_input(len(vocab) + others, c.vector_size, c.seed)
+        rows = initial_input(len(vocab) + self._more_rows, c.vector_size, c.seed)
         rows[places] = old.input[: len(places)]
         rows[len(vocab) :] = old.input[len(places) :]
         output, nodes = old.output, old.nodes

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from fastvec import store
 from fastvec.config import TrainConfig
 from fastvec.errors import FormatError, NoModelError
+from fastvec.fasttext_vectors import FastTextKeyedVectors, subwords_of
+from fastvec.keyedvectors import KeyedVectors
+from fastvec.subwords import Subwords
 from fastvec.train import Weights, allocate_rows
 from fastvec.vocab import Vocab
 from fastvec.words import WordTable
@@ -37,27 +40,22 @@ class HeldModel(NamedTuple):
     vocab: Vocab
     weights: Weights
     trained_epochs: int
+    subwords: Subwords | None
 
 
 def write(
-    fname: PathOrName,
-    vocab: Vocab,
-    weights: Weights,
-    options: dict[str, Any],
-    metadata: dict[str, str],
-    width: int,
+    fname: PathOrName, vocab: Vocab, weights: Weights, options: dict[str, Any], wv: KeyedVectors
 ) -> None:
-    """Write a model's words and rows, of `width` numbers each, and its options, atomically."""
+    """Write a model's words, vectors and rows, and its options, atomically."""
+    width = wv.vector_size
     held = {name: getattr(weights, field) for name, field in MATRICES.items()}
+    extra = {name: rows[:, :width] for name, rows in held.items() if rows is not None}
     totals = {"corpus_words": str(vocab.corpus_words), "corpus_sentences": str(vocab.corpus_sentences)}
-    store.save_vectors(
-        fname,
-        vocab.words,
-        weights.input[:, :width],
-        vocab.counts,
-        {**metadata, **totals, "options": json.dumps(options)},
-        extra={name: rows[:, :width] for name, rows in held.items() if rows is not None},
-    )
+    metadata = {**wv.metadata, **totals, "options": json.dumps(options)}
+    if isinstance(wv, FastTextKeyedVectors):
+        extra |= wv.tensors()
+        metadata |= wv.subwords.to_metadata()
+    store.save_vectors(fname, vocab.words, wv.vectors, vocab.counts, metadata, extra=extra)
 
 
 def read(fname: PathOrName, workers: int | None) -> HeldModel:
@@ -89,8 +87,11 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
     # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
     words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
     rows = {field: _own_rows(held.extra[key]) for key, field in MATRICES.items() if key in held.extra}
-    weights = Weights(_own_rows(held.vectors), **rows)
-    return HeldModel(config, options, Vocab(words, held.counts.copy(), *totals), weights, trained_epochs)
+    subwords = subwords_of(held)
+    own = [held.vectors] if subwords is None else [held.extra["vectors_vocab"], held.extra["vectors_ngrams"]]
+    weights = Weights(_own_rows(*own), **rows)
+    vocab = Vocab(words, held.counts.copy(), *totals)
+    return HeldModel(config, options, vocab, weights, trained_epochs, subwords)
 
 
 def copied(weights: Weights) -> Weights:
@@ -101,9 +102,13 @@ def copied(weights: Weights) -> Weights:
     )
 
 
-def _own_rows(rows: Any) -> Any:
-    own = allocate_rows(*rows.shape)
-    own[:, : rows.shape[1]] = rows
+def _own_rows(*parts: Any) -> Any:
+    """Return rows of their own, those of all parts one after the other."""
+    width, at = parts[0].shape[1], 0
+    own = allocate_rows(sum(map(len, parts)), width)
+    for rows in parts:
+        own[at : at + len(rows), :width] = rows
+        at += len(rows)
     return own
 
 

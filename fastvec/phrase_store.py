@@ -10,7 +10,7 @@ import numpy as np
 
 from fastvec.errors import FormatError
 from fastvec.phrase_counts import PhraseCounts, strings
-from fastvec.store import Tensors, open_tensors, save_tensors
+from fastvec.tensors import Tensors, open_tensors, save_tensors
 from fastvec.words import WordTable
 
 StrPath = str | os.PathLike[str]

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.averaging import damped_scale, expected_updates
-from fastvec.config import TrainConfig
+from fastvec.config import TrainConfig, available_cores
 from fastvec.corpus import EncodedCorpus
 from fastvec.errors import CorpusError, StopTraining, TrainingError
 from fastvec.vocab import Vocab
@@ -40,10 +41,11 @@ LARGEST = 1e4
 _HUGE_PAGE = 1 << 21
 
 
-def allocate_rows(n: int, vector_size: int) -> Matrix:
-    """Return zeros of (n, stride), stride `vector_size` rounded up to 16: each row begins on a cache line.
+def allocate_rows(n: int, vector_size: int, *, zero: bool = True) -> Matrix:
+    """Return rows of (n, stride), stride `vector_size` rounded up to 16: each row begins on a cache line.
 
-    Large arrays begin on a huge page, so that few address translations serve the whole matrix.
+    Large arrays begin on a huge page, so that few address translations serve the whole matrix. Without `zero`, they
+    hold anything.
     """
     stride = -(-vector_size // ROW_ALIGN) * ROW_ALIGN
     nbytes = n * stride * 4
@@ -51,18 +53,29 @@ def allocate_rows(n: int, vector_size: int) -> Matrix:
     raw = np.empty(nbytes + align, np.uint8)
     start = -raw.ctypes.data % align
     rows = raw[start : start + nbytes].view(np.float32).reshape(n, stride)
-    rows.fill(0)
+    if zero:
+        rows.fill(0)
     return rows
 
 
-def initial_input(n: int, vector_size: int, seed: int) -> Matrix:
-    """Return rows as `allocate_rows`, filled with uniform random numbers in (-1, 1) / vector_size."""
-    rows = allocate_rows(n, vector_size)
-    rng = np.random.default_rng(seed & (1 << 64) - 1)
+def initial_input(n: int, vector_size: int, seed: int, workers: int | None = None) -> Matrix:
+    """Return rows as `allocate_rows`, filled with uniform random numbers in (-1, 1) / vector_size.
+
+    Each million numbers have a generator of their own, so that threads may share the work.
+    """
+    rows = allocate_rows(n, vector_size, zero=False)
     step = max(1, (1 << 20) // vector_size)
-    for start in range(0, n, step):
-        block = rows[start : start + step, :vector_size]
-        block[:] = (rng.random(block.shape, np.float32) * 2 - 1) / vector_size
+
+    def fill(start: int) -> None:
+        some = rows[start : start + step]
+        rng = np.random.default_rng([seed & (1 << 64) - 1, start // step])
+        some[:, :vector_size] = (rng.random((len(some), vector_size), np.float32) * 2 - 1) / np.float32(
+            vector_size
+        )
+        some[:, vector_size:] = 0
+
+    with ThreadPoolExecutor(workers or available_cores()) as pool:
+        list(pool.map(fill, range(0, n, step)))
     return rows
 
 
@@ -337,11 +350,9 @@ def train(
     run = _Run(vocab, corpus, weights, config, first_epoch, with_loss)
     begun, interrupted, stopped = time.perf_counter(), False, False
 
-    def report() -> Progress:
-        where = run.progress(time.perf_counter() - begun)
+    def report() -> None:
         if progress:
-            progress(where)
-        return where
+            progress(run.progress(time.perf_counter() - begun))
 
     try:
         for epochs in (range(e, e + 1) for e in range(config.epochs)) if hooks else (range(config.epochs),):
@@ -350,6 +361,7 @@ def train(
             _work(run, epochs, report)
             if run.failure is not None:
                 raise run.failure
+            report()
             if hooks:
                 hooks.epoch_end(epochs[0])
     except KeyboardInterrupt:
@@ -358,7 +370,7 @@ def train(
         stopped = True
     for rows in weights.matrices():
         run.check(rows)
-    done = run.progress(time.perf_counter() - begun) if interrupted or stopped else report()
+    done = run.progress(time.perf_counter() - begun)
     if interrupted:
         warnings.warn(
             f"training was interrupted after {100 * done.words / max(1, done.total_words):.0f} % of the words; "

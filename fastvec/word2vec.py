@@ -13,10 +13,10 @@ from fastvec._version import __version__
 from fastvec.config import TrainConfig
 from fastvec.corpus import EncodedCorpus, count_and_encode
 from fastvec.errors import NoVocabularyError, TrainingError
-from fastvec.keyedvectors import KeyedVectors
 from fastvec.model import ClassOnly, ProgressOption, the_source
 from fastvec.prediction import Predictions
 from fastvec.progress import Reporter, reporter
+from fastvec.subwords import Subwords
 from fastvec.text import Errors
 from fastvec.train import SPAN, Outcome, Progress, train
 from fastvec.vocab import TrimRule
@@ -166,7 +166,7 @@ shrink_windows, cbow_classic
         self.trained_words = self.trained_epochs = self.train_count = 0
         self.min_alpha_yet_reached = self.config.alpha
         self.vocab = self._counted = None
-        self._wv = KeyedVectors(self.config.vector_size)
+        self._wv = self._no_vectors()
         if sentences is not None or corpus_file is not None:
             self._build_and_train(the_source(sentences, corpus_file), trim_rule, callbacks, progress)
         elif trim_rule is not None or callbacks:
@@ -334,7 +334,7 @@ shrink_windows, cbow_classic
             share = outcome.words / max(1, corpus.n_words * config.epochs)
             self.min_alpha_yet_reached = config.alpha - (config.alpha - config.min_alpha) * share
             self.wv.metadata = self._metadata()
-            self.wv.fill_norms(force=True)
+            self.wv.refresh()
         return outcome
 
     @contextlib.contextmanager
@@ -376,6 +376,8 @@ shrink_windows, cbow_classic
         del parameters["workers"]
         objectives = {"negative sampling": c.negative, "hierarchical softmax": c.hs}
         kinds = ["skip-gram" if c.sg else "CBOW", *(name for name, there in objectives.items() if there)]
+        if self._more_rows:
+            kinds.append("subwords")
         return {
             "fastvec": __version__,
             "model": ", ".join(kinds),
@@ -401,7 +403,7 @@ shrink_windows, cbow_classic
         if self.vocab is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
         options = {name: getattr(self, name) for name in modelfile.OPTIONS}
-        modelfile.write(fname, self.vocab, self._weights, options, self._metadata(), self.config.vector_size)
+        modelfile.write(fname, self.vocab, self._weights, options, self.wv)
 
     @ClassOnly
     def load(
@@ -429,11 +431,22 @@ shrink_windows, cbow_classic
             AttributeError too, as in gensim.
         """
         held = modelfile.read(fname, workers)
-        model = cls(**dataclasses.asdict(held.config))
+        model = cls._like(held.subwords, fname)(**dataclasses.asdict(held.config))
+        if held.subwords is not None:
+            model.subwords = held.subwords
         vars(model).update(held.options)
         model.vocab, model.trained_epochs = held.vocab, held.trained_epochs
         model._set_weights(held.weights, held.vocab)
         return model
+
+    @classmethod
+    def _like(cls, subwords: Subwords | None, fname: PathOrName) -> "type[Word2Vec]":
+        """Return the class of a model in a file: subwords make it a FastText."""
+        if subwords is None:
+            return cls
+        from fastvec.fasttext import FastText
+
+        return cls if issubclass(cls, FastText) else FastText
 
 
 def _threads(corpus: EncodedCorpus, config: TrainConfig) -> int:

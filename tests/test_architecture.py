@@ -29,6 +29,7 @@ LAYERS = [
     ["cli"],
     ["demo"],
     ["phrase_text"],
+    ["fasttext"],
     ["word2vec", "phrases"],
     ["callbacks"],
     ["phrase_splits", "phrase_store"],

@@ -40,7 +40,7 @@ class CallbackAny2Vec:
         """Called about five times a second, and when the last word has been trained on.
 
         The threads go on meanwhile: vectors that are read are being written, and two looks at one word may differ.
-        Call ``model.wv.fill_norms(force=True)`` before asking `model.wv` for similarities, whose norms are else old.
+        Call ``model.wv.refresh()`` before asking `model.wv`, whose norms, or vectors with subwords, are else old.
         """
 
     def on_epoch_end(self, model: Any) -> None:
@@ -123,7 +123,7 @@ class Callbacks:
         methods = [method for callback in self._callbacks if (method := _method(callback, moment))]
         if methods and moment != "on_progress":
             with np.errstate(all="ignore"):  # vectors may have diverged: training tells of that itself
-                self._model.wv.fill_norms(force=True)
+                self._model.wv.refresh()
         return methods
 
 

@@ -108,7 +108,7 @@ class Evaluation(CallbackAny2Vec):
 
     def measure(self, model: Any) -> Scores:
         """Measure the vectors now, add the scores to the history and return them."""
-        model.wv.fill_norms(force=True)
+        model.wv.refresh()
         scores = {name: float(measure(model.wv)) for name, measure in self.measures.items()}
         self.history.append((self._words, scores))
         return scores
