@@ -277,7 +277,7 @@ def test_joined_sentences(backend):
         assert one[["lack", "of", "the", "interest"]] == ["lack_of_the_interest"]
         assert one[["lack", "of", "the"]] == ["lack", "of", "the"]
         assert one[[]] == [] and one[iter(["new", "york"])] == ["new_york"]
-        assert one[["new", "york", 7, "\udc80"]] == ["new_york", 7, "\udc80"]
+        assert one[["new", "york", "\udc80", "x"]] == ["new_york", "\udc80", "x"]
         assert set(one.find_phrases(TRAIN)) >= {"new_york", "lack_of_the_interest"}
 
 
