@@ -163,7 +163,7 @@ def fastvec_phrases(corpus, lines, threads):
 
 def phrases(make, corpus, lines):
     """Time a class of phrases."""
-    from itertools import islice
+    from itertools import islice, pairwise
 
     marks = [time.perf_counter()]
     model = make(corpus)
@@ -179,7 +179,7 @@ def phrases(make, corpus, lines):
     marks.append(time.perf_counter())
     make(sentences)
     marks.append(time.perf_counter())
-    count, export, _, join, lists = (b - a for a, b in zip(marks, marks[1:], strict=False))
+    count, export, _, join, lists = (b - a for a, b in pairwise(marks))
     return {
         "count": count,
         "count and export": count + export,

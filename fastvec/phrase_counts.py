@@ -92,7 +92,10 @@ class PhraseTally:
 
     def _scan_piece(self, data: memoryview, number: int) -> Part:
         ids = self._room(len(data) + 1)
-        return self._counted(self.numberings[number].words.scan(data, ids), ids, number)
+        part = self._counted(self.numberings[number].words.scan(data, ids), ids, number)
+        if part.sentences and not part.pending:
+            self._prune(self.numberings[number])
+        return part
 
     def _counted(self, found: tuple[Any, ...], ids: NDArray[np.int32], number: int) -> Part:
         ids = ids[: found[6]]
@@ -100,9 +103,7 @@ class PhraseTally:
         numbering.pairs.count(ids)
         _, words, lines, sentences, lead, pending, _ = found
         edges = _backend.phrases.edges(ids, len(self.connectors)) if not self.in_order else None
-        if self.in_order and sentences and not pending:
-            self._prune(numbering)
-        elif not self.in_order and self._known() > self.limit:
+        if not self.in_order and self._known() > self.limit:
             raise TooManyError
         return Part(words, lines, sentences, lead, pending, edges, number)
 
@@ -116,6 +117,7 @@ class PhraseTally:
             for batch in [[sentence] for sentence in sentences] if near else [sentences]:
                 ids = self._room(sum(map(len, batch)) + len(batch))
                 parts.append(self._counted(self.numberings[number].words.add(batch, 0, ids), ids, number))
+                self._prune(self.numberings[number])  # after an empty sentence too, as in gensim
             return parts
         finally:
             self._idle.append(number)
@@ -129,7 +131,7 @@ class PhraseTally:
         return sum(map(len, self.numberings)) - len(self.numberings) * len(self.connectors)
 
     def _prune(self, numbering: Numbering) -> None:
-        if self._known() > self.limit:
+        if self.in_order and self._known() > self.limit:
             before = self._known()
             numbering.prune(self.min_reduce, len(self.connectors))
             logger.info(
