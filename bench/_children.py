@@ -33,7 +33,9 @@ def fastvec_train(corpus, dim, epochs, threads, seed, output):
     import fastvec
 
     begun = time.perf_counter()
-    model = fastvec.Word2Vec(corpus_file=corpus, vector_size=dim, workers=threads, epochs=epochs, seed=seed)
+    model = fastvec.Word2Vec(
+        corpus_file=corpus, vector_size=dim, sg=1, workers=threads, epochs=epochs, seed=seed
+    )
     read = time.perf_counter() - begun - model.total_train_time
     if output.endswith(".bin"):
         model.wv.save_word2vec_format(output, binary=True)

@@ -146,7 +146,9 @@ def test_compiled_kernels_compute_what_the_twin_computes(backend, model, drawn):
     negative = drawn["negative"] if MODELS[model]["negative"] else 0
     case = Case(**{**drawn, **MODELS[model], "negative": negative})
     before = case.input.copy()
-    alpha = 2.0**-6 if drawn["cbow_mean"] else 2.0**-12  # sums of many rows are large, and diverge at higher rates
+    alpha = (
+        2.0**-6 if drawn["cbow_mean"] else 2.0**-12
+    )  # sums of many rows are large, and diverge at higher rates
     got, expected = (
         case.run(b, dtype=t, alpha=alpha) for b, t in ((backend, np.float32), ("reference", np.float64))
     )
