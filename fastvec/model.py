@@ -343,19 +343,24 @@ class Model:
         self._set_weights(Weights(rows, output, nodes), vocab)
 
     def _grow(self, more: Vocab, keep: NDArray[np.bool_]) -> None:
-        """Add words and counts: old rows move to their words' new places, new ones begin at random or at zero."""
+        """Add words and counts: old rows move to their words' new places, new ones begin at random or at zero.
+
+        So do all inner nodes where the counts make another tree: what they had learned was about other words.
+        """
         self._check_update()
         assert self.vocab is not None
-        old, held, c = self._weights, self.wv, self.config
-        vocab, places = recount.joined(self.vocab, more, keep)
+        before, old, held, c = self.vocab, self._weights, self.wv, self.config
+        vocab, places = recount.joined(before, more, keep)
         rows = initial_input(len(vocab) + self._more_rows, c.vector_size, c.seed)
         rows[places] = old.input[: len(places)]
         rows[len(vocab) :] = old.input[len(places) :]
         output, nodes = old.output, old.nodes
         if output is not None:
             output = _moved(output, places, len(vocab))
-        if nodes is not None:  # a tree of other words has other nodes: they keep their numbers, as in gensim
-            nodes = _moved(nodes, np.arange(len(nodes)), len(vocab))
+        if nodes is not None and not (
+            before.words == vocab.words and np.array_equal(before.huffman().path, vocab.huffman().path)
+        ):
+            nodes = allocate_rows(len(vocab), c.vector_size)
         self.vocab = vocab
         self._set_weights(Weights(rows, output, nodes), vocab)
         for name, values in held.expandos.items():
