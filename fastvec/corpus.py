@@ -261,6 +261,25 @@ def count_and_encode(
         return vocab, EncodedCorpus(spool, words, vocab, keep=keep)
 
 
+def the_source(sentences: Any, corpus_file: Any) -> Any:
+    """Return the one corpus that was given."""
+    if (sentences is None) == (corpus_file is None):
+        raise TypeError(
+            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
+        )
+    if corpus_file is not None:
+        if corpus_file == "":
+            raise ValueError("corpus_file is empty; give the path of a text file")
+        if not isinstance(corpus_file, str | os.PathLike):
+            raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
+        return Path(corpus_file)
+    if isinstance(sentences, str | bytes | os.PathLike):
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
+        )
+    return sentences
+
+
 def fingerprint(words: WordTable) -> bytes:
     """Return 16 bytes that tell one word table from another."""
     import hashlib  # here, and tempfile below, to spare those who only read vectors 13 ms of imports

@@ -23,8 +23,7 @@ class FastText(Word2Vec):
     """A fastText model: skip-gram or CBOW over words and their character n-grams.
 
     A word's vector is the mean of a row of its own and the rows of its n-grams, so words of like spelling share what
-    they learn, and any string has a vector. Unlike gensim's and like fastText's, its skip-gram predicts the words around
-    from a word, not the word from those around. The learning rate is gensim's by default; fastText's is 0.05.
+    they learn, and any string has a vector. The learning rate is gensim's by default; fastText's is 0.05.
 
     Parameters
     ----------

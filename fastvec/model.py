@@ -3,10 +3,8 @@
 import dataclasses
 import hashlib
 import logging
-import os
 import types
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastvec import recount
 from fastvec.config import TrainConfig
+from fastvec.corpus import the_source
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.modelfile import copied
 from fastvec.progress import reporter
@@ -475,25 +474,6 @@ class Model:
             found["syn1neg"] = n * row
         found["total"] = sum(found.values())
         return found
-
-
-def the_source(sentences: Any, corpus_file: Any) -> Any:
-    """Return the one corpus that was given."""
-    if (sentences is None) == (corpus_file is None):
-        raise TypeError(
-            "give either sentences (an iterable of lists of words) or corpus_file (a path), and not both"
-        )
-    if corpus_file is not None:
-        if corpus_file == "":
-            raise ValueError("corpus_file is empty; give the path of a text file")
-        if not isinstance(corpus_file, str | os.PathLike):
-            raise TypeError(f"corpus_file: a path is needed, not {type(corpus_file).__name__}")
-        return Path(corpus_file)
-    if isinstance(sentences, str | bytes | os.PathLike):
-        raise TypeError(
-            f"sentences is a {type(sentences).__name__}; pass a path as corpus_file={os.fspath(sentences)!r}"
-        )
-    return sentences
 
 
 def _moved(rows: Any, places: NDArray[Any], n: int) -> Any:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fastvec import modelfile
 from fastvec._version import __version__
 from fastvec.config import TrainConfig
-from fastvec.corpus import EncodedCorpus, count_and_encode
+from fastvec.corpus import EncodedCorpus, count_and_encode, the_source
 from fastvec.errors import NoVocabularyError, TrainingError
-from fastvec.model import ClassOnly, ProgressOption, the_source
+from fastvec.model import ClassOnly, ProgressOption
 from fastvec.prediction import Predictions
 from fastvec.progress import Reporter, reporter
 from fastvec.subwords import Subwords

@@ -87,7 +87,7 @@ def test_options_reach_the_model(fastvec, corpus):
 
 def test_the_whole_model_is_saved_on_demand(fastvec, corpus):
     assert fastvec("train", corpus, "-o", "whole.fvec", "--full", *FAST)[0] == 0
-    assert Word2Vec.load("whole.fvec").train([["a_1", "a_2"]])[0] == 6
+    assert Word2Vec.load("whole.fvec").train([["a_1", "a_2"]], total_examples=1, epochs=3)[0] == 6
 
 
 def test_errors_in_the_text(fastvec, corpus):

@@ -60,7 +60,7 @@ def test_they_change_nothing():
 def test_training_may_be_stopped(moment):
     watch = Watch(moment, stop)
     model = Word2Vec(SENTENCES, **OPTIONS, callbacks=[watch])
-    assert watch.told == ALL[: ALL.index(moment) + 1] + ["end"] and len(model.wv.most_similar("a_1")) == 10
+    assert watch.told == [*ALL[: ALL.index(moment) + 1], "end"] and len(model.wv.most_similar("a_1")) == 10
     assert (model.trained_words > 0) == (moment == "end of epoch") and not model.interrupted
 
 
@@ -76,7 +76,9 @@ def test_an_error_reaches_the_caller_and_the_end_is_told():
 
 def test_the_end_is_told_of_a_model_that_is_ready():
     seen = []
-    watch = Watch("end", lambda model: seen.append((model.trained_epochs, model.train_count, model.trained_words)))
+    watch = Watch(
+        "end", lambda model: seen.append((model.trained_epochs, model.train_count, model.trained_words))
+    )
     Word2Vec(SENTENCES, **OPTIONS, callbacks=[watch])
     assert seen == [(3, 1, 3600)]
 
