@@ -202,7 +202,7 @@ shrink_windows, cbow_classic
                 if self.max_final_vocab is not None and trim_rule is None:
                     self.effective_min_count = max(self.min_count, int(vocab.counts[-1]))
                 self._set_vocab(vocab)
-                self._check_parameters()
+                self._check_parameters(self.config.alpha)
                 self._run(corpus, self.config, report, callbacks)
 
     def train(
@@ -253,6 +253,7 @@ shrink_windows, cbow_classic
         ValueError
             Without `epochs`, or without both of `total_examples` and `total_words`.
         """
+        self._check_parameters(start_alpha or self.config.alpha)
         self._check_training(epochs, total_examples, total_words)
         changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
         config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v})
@@ -273,7 +274,6 @@ shrink_windows, cbow_classic
         self, epochs: int | None, total_examples: int | None, total_words: int | None
     ) -> None:
         """Raise where training has no base, as gensim does."""
-        self._check_parameters()
         if not len(self.wv):
             raise NoVocabularyError(
                 "you must first build vocabulary before training: call build_vocab, or give the corpus to the class"
@@ -289,13 +289,14 @@ shrink_windows, cbow_classic
                 "there are word vectors alone, without counts and output vectors to train with"
             )
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, alpha: float) -> None:
+        """Say in the log what is rarely meant."""
         if self.config.hs and self.config.negative:
             logger.warning(
                 "Both hierarchical softmax and negative sampling are activated. That is rarely meant: set hs=0 or "
                 "negative=0 to train with one of them."
             )
-        if self.config.alpha > self.min_alpha_yet_reached:
+        if alpha > self.min_alpha_yet_reached:
             logger.warning("Effective 'alpha' higher than previous training cycles")
 
     def _run(

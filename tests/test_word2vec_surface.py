@@ -215,9 +215,10 @@ def test_words_in_the_log(model, caplog):
     Word2Vec(SENTENCES, **OPTIONS, hs=1)
     assert "Both hierarchical softmax and negative sampling are activated" in caplog.text
     caplog.clear()
-    model.alpha = model.min_alpha = 1e-5
-    train(model)
+    train(model, start_alpha=1e-5, end_alpha=1e-5)
     assert not caplog.text
+    train(model, start_alpha=2e-5)
+    assert "Effective 'alpha' higher" in caplog.text
 
 
 def test_short_trainings_are_for_one_thread(monkeypatch):
