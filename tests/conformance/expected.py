@@ -5,6 +5,15 @@ BYTES = "a private class of gensim's, which yields bytes"
 SAMPLED = "the loss is measured on one group of words in 64, and this corpus of 29 words has none of them"
 
 EXPECTED_FAILURES = {
+    "test_phrases": {
+        "TestFrozenPhrasesModelCompatibility.test_compatibility": UNPICKLES,
+        "TestFrozenPhrasesPersistence.test_save_load_no_common_terms": UNPICKLES,
+        "TestFrozenPhrasesPersistence.test_save_load_no_scoring": UNPICKLES,
+        "TestFrozenPhrasesPersistence.test_save_load_string_scoring": UNPICKLES,
+        "TestPhrasesPersistence.test_save_load_no_common_terms": UNPICKLES,
+        "TestPhrasesPersistence.test_save_load_no_scoring": UNPICKLES,
+        "TestPhrasesPersistence.test_save_load_string_scoring": UNPICKLES,
+    },
     "test_word2vec": {
         "TestWord2VecModel.test_compute_training_loss": SAMPLED,
         "TestWord2VecModel.test_load_old_model": UNPICKLES,

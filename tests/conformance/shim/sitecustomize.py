@@ -24,6 +24,7 @@ STAND_INS = {
         "phrases": [
             "ENGLISH_CONNECTOR_WORDS",
             "FrozenPhrases",
+            "_PhrasesTransformation",
             "Phraser",
             "Phrases",
             "npmi_scorer",
