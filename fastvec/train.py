@@ -30,7 +30,11 @@ Matrix = NDArray[np.float32]
 SPAN = 16_384
 """Tokens a kernel call; the hot rows merge after each."""
 HOT_ROWS = 512
-"""Most frequent words whose rows each of several threads keeps to itself between merges."""
+"""Most frequent words whose rows each of many threads keeps to itself between merges."""
+HOT_THREADS = 4
+"""From so many threads on they do. Fewer contend little, and learn faster from each other's every step."""
+HOT_SPANS = 64
+"""Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_PARTS = 16
 """Parts of the hot rows, each merged under a lock of its own, so that many threads may merge at once."""
 ROW_ALIGN = 16
@@ -176,7 +180,9 @@ class _Run:
         self.losses: deque[tuple[float, float]] | None = deque(maxlen=LOSS_SPANS) if with_loss else None
         self.failure: BaseException | None = None
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
-        self.scales = self._hot_scales() if self.threads > 1 else None
+        spans = self.total // SPAN
+        keep_hot = self.threads >= HOT_THREADS and spans >= HOT_SPANS * self.threads
+        self.scales = self._hot_scales() if keep_hot else None
         self._span_lock = threading.Lock()
 
     def _spans(self, epochs: range) -> Iterator[tuple[int, int, int]]:

@@ -18,17 +18,13 @@ from fastvec.prediction import Predictions
 from fastvec.progress import Reporter, reporter
 from fastvec.subwords import Subwords
 from fastvec.text import Errors
-from fastvec.train import SPAN, Outcome, Progress, train
+from fastvec.train import Outcome, Progress, train
 from fastvec.vocab import TrimRule
 
 if TYPE_CHECKING:
     from fastvec.callbacks import Callbacks
 
 PathOrName = str | os.PathLike[str]
-
-SPANS_A_THREAD = 64
-"""Least spans (`fastvec.train.SPAN`) that a thread is started for. Threads tell each other of frequent words after each
-span; of a training of few spans too much is lost: 580,000 words by two threads scored like half as many by one."""
 
 logger = logging.getLogger(__name__)
 
@@ -317,7 +313,7 @@ shrink_windows, cbow_classic
                     self.vocab,
                     corpus,
                     self._rows_to_train(config),
-                    dataclasses.replace(config, workers=_threads(corpus, config)),
+                    config,
                     tell,
                     self.trained_epochs,
                     hooks=watch if watch and watch.wants_epochs else None,
@@ -448,9 +444,3 @@ shrink_windows, cbow_classic
         from fastvec.fasttext import FastText
 
         return cls if issubclass(cls, FastText) else FastText
-
-
-def _threads(corpus: EncodedCorpus, config: TrainConfig) -> int:
-    """Return the number of threads that this much training is worth, of those that the model may use."""
-    spans = len(corpus.tokens) * config.epochs // SPAN
-    return min(config.threads, max(1, spans // SPANS_A_THREAD))

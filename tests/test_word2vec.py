@@ -14,7 +14,8 @@ import planted
 import pytest
 
 import fastvec
-from fastvec import KeyedVectors, LineSentence, Word2Vec, store, word2vec
+from fastvec import KeyedVectors, LineSentence, Word2Vec, store
+from fastvec import train as training
 from fastvec.errors import CorpusError, FormatError, TrainingError
 from fastvec.words import WordTable
 
@@ -264,9 +265,8 @@ def test_a_copy_trains_on_its_own(duplicate):
     assert len(duplicate(Word2Vec(**ONE)).wv) == 0
 
 
-def test_a_model_is_saved_whole_while_it_is_trained(tmp_path, monkeypatch):
+def test_a_model_is_saved_whole_while_it_is_trained(tmp_path):
     """The file's checksums are those of what was written, whatever the threads do meanwhile."""
-    monkeypatch.setattr(word2vec, "SPANS_A_THREAD", 1)
     model = Word2Vec(**{**ONE, "vector_size": 64, "workers": 2, "epochs": 200})
     model.build_vocab(SENTENCES)
     train(model, SENTENCES, progress=lambda p: model.save(tmp_path / f"{p.words}.fvec"))
@@ -276,7 +276,8 @@ def test_a_model_is_saved_whole_while_it_is_trained(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("options", [{"sample": 1e-25}, {"ns_exponent": -5}])
 def test_two_workers_bear_odd_distributions(options, monkeypatch):
-    monkeypatch.setattr(word2vec, "SPANS_A_THREAD", 1)
+    monkeypatch.setattr(training, "HOT_SPANS", 0)
+    monkeypatch.setattr(training, "HOT_THREADS", 2)
     model = Word2Vec(**{**SMALL, **options}, workers=2)
     model.build_vocab_from_freq({"a": 0, **dict.fromkeys("bcdefgh", 4)}, min_count=0)
     train(model, [list("abcdefgh") * 4] * 2000)

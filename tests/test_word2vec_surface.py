@@ -8,7 +8,7 @@ import numpy as np
 import planted
 import pytest
 
-from fastvec import KeyedVectors, Word2Vec, prediction, word2vec
+from fastvec import KeyedVectors, Word2Vec, prediction
 from fastvec.errors import CorpusError, FormatError, NoModelError
 
 SENTENCES = planted.clusters(4, 5, sentences=150, length=8)
@@ -219,17 +219,6 @@ def test_words_in_the_log(model, caplog):
     assert not caplog.text
     train(model, start_alpha=2e-5)
     assert "Effective 'alpha' higher" in caplog.text
-
-
-def test_short_trainings_are_for_one_thread(monkeypatch):
-    used = []
-    real = word2vec.train
-    monkeypatch.setattr(word2vec, "train", lambda *a, **k: (used.append(a[3].workers), real(*a, **k))[1])
-    model = Word2Vec(SENTENCES, **{**OPTIONS, "workers": 2})
-    monkeypatch.setattr(word2vec, "SPANS_A_THREAD", 1)
-    train(model, SENTENCES * 20, epochs=2)
-    train(model, SENTENCES * 20, epochs=1)
-    assert used == [1, 2, 1] and model.workers == 2
 
 
 def test_the_loss_falls():

@@ -51,7 +51,7 @@ cdef enum:
     LEAD = 2         # where blocks are small, one group ahead is not early enough
     BUFFER = 1024    # kept words in the reader's buffer, beside two windows
     CACHE_LINE = 64
-    LOSS_EVERY = 64  # the loss is measured on one group in so many
+    LOSS_EVERY = 64  # the loss is measured on one group in so many, and on the first of each call
 
 include "rows.pxi"
 include "objective.pxi"
@@ -95,7 +95,7 @@ cdef class Worker:
     stop : uint8 array of 1
         Set to another value than 0 by anyone, it ends `train` before the next block.
     with_loss : bool
-        Measure the loss of one group in `LOSS_EVERY`; see `take_loss`.
+        Measure the loss of one group in `LOSS_EVERY`, and of the first of each call; see `take_loss`.
     """
 
     cdef:
@@ -105,7 +105,7 @@ cdef class Worker:
         Group groups[RING]
         int32_t window
         int32_t lead               # groups whose output rows are chosen before they are needed
-        bint shrink_windows, in_place, with_loss
+        bint shrink_windows, in_place, with_loss, first_group
         uint64_t seed, shrink_key, noise_key, loss_key
         double loss, pairs
         const uint8_t *stop
@@ -284,6 +284,7 @@ cdef class Worker:
         self.noise_key = stream_key(self.seed, epoch, NOISE)
         self.loss_key = stream_key(self.seed, epoch, LOSS)
         with nogil:
+            self.first_group = True
             reader_start(r, start, stop)
             while self.stop[0] == 0 and reader_fill(r):
                 self.train_buffer(start, alpha, alpha_step)
@@ -355,7 +356,9 @@ cdef class Worker:
         cdef:
             Inputs *in_ = &self.inputs
             int32_t start = g.low, stop
-            bint measured = self.with_loss and draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0
+            bint measured = self.with_loss and (
+                self.first_group or draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0)
+        self.first_group = False
         self.block.alpha = alpha
         if in_.sg and in_.bags.offsets == NULL:
             while start < g.high:

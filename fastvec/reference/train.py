@@ -21,7 +21,7 @@ WORD_DRAWS, BAG_DRAWS = 2, 4
 """Noise words a group, times `negative`; the latter for skip-gram with subwords."""
 ROW_ALIGN = 16
 LOSS_EVERY = 64
-"""The loss is measured on one group in so many."""
+"""The loss is measured on one group in so many, and on the first of each call."""
 
 _64 = (1 << 64) - 1
 _KEEP, _SHRINK, _NOISE, _LOSS = 1, 2, 3, 4
@@ -172,7 +172,7 @@ class Worker:
             raise ValueError(f"span [{start}, {stop}) of {len(self.tokens)} tokens")
         self.keys = {p: stream_key(self.seed, epoch, p) for p in (_KEEP, _SHRINK, _NOISE, _LOSS)}
         places = self._kept_places(start, stop)
-        at = 0
+        at, self.first_group = 0, True
         while at < len(places):
             if self.stop[0]:
                 return max(start, int(places[at]))
@@ -218,7 +218,8 @@ class Worker:
     def _step(self, places: list[int], at: int, size: int, alpha: float) -> None:
         """Take the block steps of the group of `size` centres whose first is places[at]."""
         group = _Group(self, places, at, size)
-        self.measured = self.with_loss and draw(self.keys[_LOSS], places[at]) % LOSS_EVERY == 0
+        sampled = self.first_group or draw(self.keys[_LOSS], places[at]) % LOSS_EVERY == 0
+        self.measured, self.first_group = self.with_loss and sampled, False
         if self.sg and self.bags is None:
             self._step_words(group, alpha)
         else:
