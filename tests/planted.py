@@ -29,3 +29,20 @@ def grid(rows=5, columns=6, sentences=8000, seed=0):
         about = [f"row{r}-{p}" for p in picks[:2]] + [f"col{c}-{p}" for p in picks[2:]]
         out.append([*about[:1], *about[2:3], f"{r}.{c}", *about[1:2], *about[3:]])
     return out
+
+
+def analogies(wv, rows=5, columns=6):
+    """Share of the grid's analogies that are answered: a.x is to a.y as b.x is to b.y."""
+    questions = [
+        (a, x, b, y)
+        for a in range(rows)
+        for b in range(rows)
+        for x in range(columns)
+        for y in range(columns)
+        if a != b and x != y
+    ]
+    answers = [
+        wv.most_similar([f"{a}.{y}", f"{b}.{x}"], [f"{a}.{x}"], topn=1)[0][0] == f"{b}.{y}"
+        for a, x, b, y in questions
+    ]
+    return sum(answers) / len(answers)
