@@ -25,6 +25,7 @@ from fastvec.cli_train import (
     check_output,
     check_usage,
     learn,
+    parameters,
     plain_warnings,
     training_options,
 )
@@ -33,6 +34,7 @@ from fastvec.errors import FormatError
 if TYPE_CHECKING:
     from fastvec.callbacks import Log
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.subwords import Subwords
     from fastvec.word2vec import Word2Vec
 
 INTERRUPTED = 130
@@ -65,7 +67,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except MemoryError:
         click.echo(
-            "fastvec: not enough memory; try a higher --min-count or a smaller --vector-size", err=True
+            "fastvec: not enough memory; try a higher --min-count, or a smaller --vector-size or --bucket",
+            err=True,
         )
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, KeyError, ImportError) as error:
@@ -109,10 +112,12 @@ def summary(model: "Word2Vec") -> str:
     words, text = known * model.config.epochs, model.vocab.corpus_words
     share = f" ({known:,} known words of {text:,} in the text)" if known != text else ""
     speed = model.trained_words / max(model.total_train_time, 1e-9)
+    loss = model.get_latest_training_loss()
     return (
         f"{counted(len(model.wv), 'word')} x {model.vector_size}{share}; "
         f"trained on {model.trained_words:,} of {counted(words, 'word')} "
         f"in {model.total_train_time:.1f} s ({speed / 1e6:.2f} million words/s)"
+        f"{f', loss {loss:.4f}' if loss else ''}"
     )
 
 
@@ -121,8 +126,8 @@ def summary(model: "Word2Vec") -> str:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The .fvec file to write."
 )
-@click.option("--full", is_flag=True, help="Save the output vectors too, to go on training later.")
-@click.option("--loss", is_flag=True, help="Measure the loss, and show it in the bar.")
+@click.option("--full", is_flag=True, help="Save the whole model, to go on training in Python.")
+@click.option("--loss", is_flag=True, help="Measure the loss, and show it.")
 @click.option(
     "--log",
     type=click.Path(path_type=Path),
@@ -137,7 +142,11 @@ def train(corpus: Path, output: Path, full: bool, loss: bool, log: Path | None, 
     Words are what stands between blanks: lower-case the text and split off the punctuation before, if you
     want that. Files may be compressed (.gz, .bz2, .xz, .zst). Ctrl-C saves what was learned and leaves with code 130;
     an older file at the output then stays, and the new one is NAME.interrupted.fvec.
+
+    The model is skip-gram with noise words, unless options say otherwise. (In Python, Word2Vec is CBOW by default,
+    as gensim's is.) With --subwords, the file answers any string, known words and others.
     """
+    options = parameters(**options)
     check_usage(corpus, output, options, log)
     if loss:
         options["compute_loss"] = True
@@ -177,13 +186,30 @@ def load(path: Path) -> "KeyedVectors":
     return KeyedVectors.load_word2vec_format(path, binary=kind == "binary")
 
 
+def subwords_of(kv: "KeyedVectors") -> "Subwords | None":
+    """Return which n-grams have vectors; None where none have."""
+    from fastvec.fasttext_vectors import FastTextKeyedVectors
+
+    return kv.subwords if isinstance(kv, FastTextKeyedVectors) and kv.subwords.enabled else None
+
+
 def check_known(kv: "KeyedVectors", path: Path, words: Sequence[str]) -> None:
-    """Raise where a word is not among the vectors; nothing has been printed then."""
-    for word in words:
-        if word not in kv:
-            lower = word.lower()
-            hint = f"; {lower!r} is" if lower in kv else ""
-            raise ValueError(f"{word!r} is not among the {counted(len(kv), 'word')} of {path}{hint}")
+    """Raise where a word has no vector; say of which words n-grams alone make one. Nothing has been printed then."""
+    subwords = subwords_of(kv)
+    unknown = {word: 0 for word in words if not kv.has_index_for(word)}
+    for word in unknown:
+        unknown[word] = len(subwords.ngrams(word)) if subwords else 0
+        if unknown[word]:
+            kv.get_vector(word)  # raises where UTF-8 cannot hold the word
+            continue
+        without = f", and has no n-grams of {subwords.min_n} ... {subwords.max_n}" if subwords else ""
+        lower = word.lower()
+        hint = f"; {lower!r} is" if kv.has_index_for(lower) else ""
+        raise ValueError(f"{word!r} is not among the {counted(len(kv), 'word')} of {path}{without}{hint}")
+    for word, ngrams in unknown.items():
+        click.echo(
+            f"fastvec: {word!r} is not in the vocabulary; it has {counted(ngrams, 'n-gram')}", err=True
+        )
 
 
 def counted(number: int, noun: str) -> str:
@@ -340,6 +366,17 @@ def phrases(
     click.echo(f"saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
+def what_is_held(kv: "KeyedVectors", path: Path) -> str:
+    """Return whether a file holds what training needs to go on, beside the vectors."""
+    from fastvec import formats, store
+    from fastvec.modelfile import MATRICES
+
+    if formats.sniff(path) == "fvec" and MATRICES.keys() & store.open_vectors(path).extra.keys():
+        kind = "FastText" if subwords_of(kv) else "Word2Vec"
+        return f"the whole model; fastvec.{kind}.load goes on training"
+    return "word vectors alone"
+
+
 @cli.command(epilog="Example: fastvec info words.fvec")
 @click.argument("vectors", type=click.Path(path_type=Path), required=False)
 def info(vectors: Path | None) -> None:
@@ -355,6 +392,9 @@ def info(vectors: Path | None) -> None:
     click.echo(f"size: {vectors.stat().st_size / 1e6:.1f} MB")
     if len(kv):
         click.echo(f"first words: {' '.join(kv.index_to_key[:8])}")
+    click.echo(f"holds: {what_is_held(kv, vectors)}")
+    if subwords := subwords_of(kv):
+        click.echo(f"subwords: {', '.join(f'{k}={v}' for k, v in subwords.to_metadata().items())}")
     for key, value in kv.metadata.items():
         with contextlib.suppress(ValueError):
             value = ", ".join(f"{k}={v}" for k, v in json.loads(value).items()) if value[:1] == "{" else value

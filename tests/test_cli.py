@@ -370,7 +370,7 @@ def test_help(fastvec):
 
 
 def test_help_shows_the_defaults(fastvec):
-    assert fastvec("train", "--help")[1].count("[default:") == 12
+    assert fastvec("train", "--help")[1].count("[default:") == 16
     assert "[default: 10;" in fastvec("similar", "--help")[1]
 
 
