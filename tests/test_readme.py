@@ -1,16 +1,35 @@
-"""What the documents say: the README's example prints it, and nothing is left to be filled in."""
+"""What the documents say: examples print it, commands and links are right, and nothing is left to be filled in."""
 
 import re
+import shlex
 from pathlib import Path
+
+import click
+import pytest
+
+from fastvec import cli
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_example_prints_what_it_says(python):
+def test_the_examples_print_what_they_say(python):
+    """Each goes on where the one before has ended."""
     text = (ROOT / "README.md").read_text("utf-8")
-    code, printed = re.search(r"```python\n(.*?)```\s+prints\s+```\n(.*?)```", text, re.DOTALL).groups()
-    done = python("-c", code)
-    assert (done.stdout, done.stderr) == (printed, "")
+    examples = re.findall(r"```python\n(.*?)```\s+prints\s+```\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == text.count("```python") > 1, "an example without its output"
+    done = python("-c", "".join(code for code, _ in examples))
+    assert done.stdout == "".join(printed for _, printed in examples)
+    assert done.stderr == "Effective 'alpha' higher than previous training cycles\n"
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+def test_the_commands_that_are_shown_are_right(page):
+    blocks = (ROOT / page).read_text("utf-8").split("```")[1::2]
+    for line in re.findall(r"^(?:.* && )?fastvec (.*)$", "\n".join(blocks), re.MULTILINE):
+        name, *arguments = shlex.split(line)
+        command = cli.cli.commands[name]
+        with click.Context(cli.cli) as context:
+            command.make_context(name, arguments, parent=context)
 
 
 def test_nothing_is_left_to_be_filled_in():
