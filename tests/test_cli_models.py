@@ -101,6 +101,12 @@ def test_no_word(fastvec, corpus, typed):
     assert err.count("\n") == 1 and not Path("a.fvec").exists()
 
 
+def test_both_objectives_are_trained_without_a_word(python, corpus):
+    """The library's log warns of them; here both were typed."""
+    done = python("-m", "fastvec", "train", corpus, "-o", "a.fvec", *FAST, "--hs", "--negative", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_vectors_alone_are_saved_with_their_n_grams(fastvec, corpus):
     assert fastvec("train", corpus, "-o", "a.fvec", "--subwords", *SMALL)[0] == 0
     wv = KeyedVectors.load("a.fvec", verify=True)
