@@ -44,7 +44,7 @@ class TrainConfig:
         CBOW as word2vec.c and gensim have it: the hidden row's gradient is added to each context whole where the row is
         a mean, and divided by the number of contexts where it is a sum. False: the other way round, as the derivative
         has it (Irsoy, Benton, Stratos, "Corrected CBOW Performs as well as Skip-gram", 2021); it needs a learning rate
-        several times as high (docs/architecture.md).
+        several times as high (docs/models.md).
     ns_exponent : float
         Noise words are drawn in proportion to their count to this power.
     alpha, min_alpha : float
