@@ -10,6 +10,7 @@ import pytest
 from fastvec import cli
 
 ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", "bench/README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 
 
 def test_the_examples_print_what_they_say(python):
@@ -22,7 +23,7 @@ def test_the_examples_print_what_they_say(python):
     assert done.stderr == "Effective 'alpha' higher than previous training cycles\n"
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_commands_that_are_shown_are_right(page):
     blocks = (ROOT / page).read_text("utf-8").split("```")[1::2]
     for line in re.findall(r"^(?:.* && )?fastvec (.*)$", "\n".join(blocks), re.MULTILINE):
@@ -30,6 +31,13 @@ def test_the_commands_that_are_shown_are_right(page):
         command = cli.cli.commands[name]
         with click.Context(cli.cli) as context:
             command.make_context(name, arguments, parent=context)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", text):
+        assert ((ROOT / page).parent / target).exists(), target
 
 
 def test_nothing_is_left_to_be_filled_in():
