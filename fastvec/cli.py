@@ -163,7 +163,7 @@ def saved_line(saved: Path, output: Path) -> str:
 
 
 def load(path: Path) -> "KeyedVectors":
-    """Open `path`, a .fvec file or vectors in word2vec's formats; its content tells which."""
+    """Open `path`, a .fvec file, gensim's, or vectors in word2vec's formats; its content tells which."""
     from fastvec import formats
     from fastvec.keyedvectors import KeyedVectors
 
@@ -172,7 +172,7 @@ def load(path: Path) -> "KeyedVectors":
     kind = formats.sniff(path)
     if kind is None:
         raise ValueError(f"{path}: neither a .fvec file nor vectors in word2vec's text or binary format")
-    if kind == "fvec":
+    if kind in ("fvec", "pickle"):
         return KeyedVectors.load(path)
     return KeyedVectors.load_word2vec_format(path, binary=kind == "binary")
 

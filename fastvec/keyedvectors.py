@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -230,20 +231,21 @@ class KeyedVectors(Measures):
 
     @classmethod
     def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Self:
-        """Open a .fvec file.
+        """Open a .fvec file, or a file of gensim's.
 
         Parameters
         ----------
         fname : str or path
         mmap : "r" or None
-            ``"r"`` maps the file: instant, shared by all processes, read-only. None reads it into memory.
+            ``"r"`` maps the file: instant, shared by all processes, read-only. None reads it into memory. Of gensim's
+            files those with arrays alone are mapped; the pickle is read as data (`fastvec.formats.gensim`).
         verify : bool
             Read everything and compare it with the checksums.
 
         Raises
         ------
         FormatError
-            The file is no .fvec file, truncated or damaged.
+            The file is none of these, truncated or damaged.
 
         Returns
         -------
@@ -252,7 +254,7 @@ class KeyedVectors(Measures):
         """
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
-        held = store.open_vectors(fname, mmap=mmap == "r", verify=verify)
+        held = _of_gensim(fname, mmap == "r") or store.open_vectors(fname, mmap=mmap == "r", verify=verify)
         return cls._from_file(held)
 
     @classmethod
@@ -350,6 +352,20 @@ class KeyedVectors(Measures):
         return evaluation.evaluate_word_pairs(
             self, pairs, delimiter, encoding, restrict_vocab, case_insensitive, dummy4unknown
         )
+
+
+def _of_gensim(fname: StrPath, mmap: bool) -> store.Vectors | None:
+    """Return what a file of gensim's holds of word vectors; None: it is of another kind."""
+    with Path(fname).open("rb") as file:
+        if store.looks_like(file.read(9)):  # the usual case, for which nothing more is imported
+            return None
+    from fastvec.formats import gensim
+
+    if not gensim.recognised(fname):
+        return None
+    held = gensim.read(fname, mmap=mmap).vectors
+    extra = {name: held.extra[name] for name in held.extra if name in SUBWORD_TENSORS}
+    return held._replace(extra=extra)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -149,10 +149,11 @@ class Model:
         return counted.corpus_sentences if counted else 0
 
     @property
-    def corpus_total_words(self) -> int:
-        """Tokens of that corpus, those of dropped words included."""
+    def corpus_total_words(self) -> int | None:
+        """Tokens of that corpus, those of dropped words included; None where a file of gensim's does not tell."""
         counted = self._counted or self.vocab
-        return counted.corpus_words if counted else 0
+        words = counted.corpus_words if counted else 0
+        return None if words < 0 else words
 
     @property
     def raw_vocab(self) -> Mapping[str, int]:

@@ -5,10 +5,11 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from fastvec import store
+from fastvec import gensimfile, store
 from fastvec.config import TrainConfig
 from fastvec.errors import FormatError, NoModelError
 from fastvec.fasttext_vectors import FastTextKeyedVectors, subwords_of
+from fastvec.formats import gensim
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.subwords import Subwords
 from fastvec.train import Weights, allocate_rows
@@ -59,14 +60,15 @@ def write(
 
 
 def read(fname: PathOrName, workers: int | None) -> HeldModel:
-    """Read a model, into memory of its own.
+    """Read a model, of fastvec's or of gensim's, into memory of its own.
 
     Raises
     ------
     FormatError
         If the file is damaged; a `NoModelError` if it holds word vectors alone.
     """
-    name, held = os.fspath(fname), store.open_vectors(fname, verify=True)
+    name, foreign = os.fspath(fname), gensim.recognised(fname)
+    held = gensimfile.read(fname) if foreign else store.open_vectors(fname, verify=True)
     if held.counts is None or not MATRICES.keys() & held.extra.keys():
         raise NoModelError(
             f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"

@@ -21,6 +21,8 @@ _PARTS = 256
 _SPAN = 1 << 18
 _FEW = 1 << 16
 """Pairs that one thread merges faster than several."""
+NONE = 0xFFFFFFFF
+"""Stands for the second word of what is a word alone."""
 Texts = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
@@ -158,6 +160,27 @@ class PhraseCounts(Mapping[str, int]):
 
     def __init__(self, delimiter: str) -> None:
         self.table = _backend.phrases.PhraseTable(delimiter.encode())
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int], delimiter: str) -> "PhraseCounts":
+        """Take over counts, from 1 on, by text.
+
+        A text with one delimiter is a phrase of two words; others are words, whatever they hold, and are taken apart
+        when phrases are looked for.
+        """
+        self = cls(delimiter)
+        words: dict[str, int] = {}
+        sides = []
+        for text in counts:
+            parts = text.split(delimiter) if delimiter else [text]
+            pair = parts if len(parts) == 2 and all(parts) else [text]
+            sides.append([words.setdefault(word, len(words)) for word in pair])
+        table = WordTable.from_words(words)
+        self.table.add_words(table.text, table.offsets)
+        left = np.array([side[0] for side in sides], np.uint32)
+        right = np.array([side[1] if len(side) > 1 else NONE for side in sides], np.uint32)
+        self.table.add_rows(left, right, np.fromiter(counts.values(), np.int64, len(counts)))
+        return self
 
     def __len__(self) -> int:
         return len(self.table)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastvec.errors import FormatError
+from fastvec.formats import gensim
 from fastvec.phrase_counts import PhraseCounts, strings
 from fastvec.tensors import Tensors, open_tensors, save_tensors
 from fastvec.words import WordTable
@@ -82,7 +83,20 @@ def _find(module: str, name: str) -> Any:
 
 
 def load(path: StrPath, scoring: Callable[..., float] | None) -> tuple[str, dict[str, Any]]:
-    """Open a file of phrases: its kind, and the attributes of the model."""
+    """Open a file of phrases, of fastvec's or of gensim's: its kind, and the attributes of the model."""
+    kind, state = _of_gensim(path) if gensim.recognised(path) else _own(path)
+    state["scoring"] = scoring or _scorer(state["scoring"], path)
+    return kind, state
+
+
+def _of_gensim(path: StrPath) -> tuple[str, dict[str, Any]]:
+    kind, state = gensim.read_phrases(path)
+    if kind == "Phrases":
+        state["vocab"] = PhraseCounts.of(state["vocab"], state["delimiter"])
+    return kind, state
+
+
+def _own(path: StrPath) -> tuple[str, dict[str, Any]]:
     tensors = open_tensors(path)
     kind = tensors.metadata.get(KIND)
     if kind not in ("Phrases", "FrozenPhrases"):
@@ -99,7 +113,6 @@ def load(path: StrPath, scoring: Callable[..., float] | None) -> tuple[str, dict
             state["phrasegrams"] = dict(zip(words, scores.tolist(), strict=True))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as problem:
         raise FormatError(f"{os.fspath(path)}: the phrases are damaged: {problem}") from problem
-    state["scoring"] = scoring or _scorer(state["scoring"], path)
     return kind, state
 
 

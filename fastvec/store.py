@@ -34,6 +34,11 @@ class Vectors(NamedTuple):
     """Those of the matrices of `EXTRA` that the file holds"""
 
 
+def looks_like(head: bytes) -> bool:
+    """Tell from its first nine bytes whether a file may be a .fvec file."""
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32
+
+
 def save_vectors(
     path: StrPath,
     words: WordTable,

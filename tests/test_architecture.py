@@ -38,6 +38,7 @@ LAYERS = [
     ["prediction"],
     ["model"],
     ["modelfile", "recount", "progress"],
+    ["gensimfile"],
     ["train"],
     ["averaging"],
     ["fasttext_vectors"],

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, cast
 
+from fastvec import store
 from fastvec._atomic import atomic_writer
 from fastvec.errors import FormatError
 
@@ -65,12 +66,19 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
 
 
 def sniff(path: StrPath) -> str | None:
-    """Tell by its content what a file of vectors is: "fvec", "text" or "binary" (word2vec's); None: none of these."""
+    """Tell by its content what a file of vectors is; None: none of these.
+
+    "fvec"; "text" or "binary", word2vec's; "pickle", which may be gensim's.
+    """
     with Path(path).open("rb") as file:
         head = file.read(9)
-    if head[8:] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+    if store.looks_like(head):
         return "fvec"
+    from fastvec.formats import pickled
+
     with open_input(path) as stream:
+        if pickled.looks_pickled(peek(stream)):
+            return "pickle"
         line = stream.readline(100)
         fields = line.split()
         if len(fields) != 2 or not all(map(bytes.isdigit, fields)) or not line.endswith(b"\n"):
