@@ -23,7 +23,7 @@ def read(path: StrPath) -> Vectors:
     Inner nodes that gensim made in another way, of words with equal counts, have no counterpart: they begin at zero,
     with a warning in the log.
     """
-    held, paths = gensim.read(path)
+    held, paths = gensim.read(path, compose=False)
     if held.counts is None:
         return held
     extra = dict(held.extra)

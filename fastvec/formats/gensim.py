@@ -23,6 +23,7 @@ from fastvec.formats import open_input, peek, pickled
 from fastvec.formats.pickled import PickledObject
 from fastvec.store import Vectors
 from fastvec.subwords import Subwords
+from fastvec.subwords import compose as compose_vectors
 from fastvec.words import WordTable
 
 StrPath = str | os.PathLike[str]
@@ -131,7 +132,7 @@ def _opened(path: StrPath) -> PickledObject:
     return found
 
 
-def read(path: StrPath, *, mmap: bool = True) -> Held:
+def read(path: StrPath, *, mmap: bool = True, compose: bool = True) -> Held:
     """Read a Word2Vec, a KeyedVectors or a FastText that gensim has saved.
 
     Parameters
@@ -140,6 +141,9 @@ def read(path: StrPath, *, mmap: bool = True) -> Held:
         Plain or compressed; what gensim wrote beside it must lie there.
     mmap : bool
         Leave large arrays in their files, read-only; else copy all into memory.
+    compose : bool
+        Compose the vectors of words of the rows of their n-grams where the file does not hold them (version 4 does
+        not); else the words' own rows stand for them.
 
     Returns
     -------
@@ -160,18 +164,32 @@ def read(path: StrPath, *, mmap: bool = True) -> Held:
         whole.fail(f"{found!r}: vectors of documents; fastvec has vectors of words alone")
     inside = whole.inner("wv")
     wv = inside if inside.attributes else whole
-    words, vectors = _words(wv), wv.array("vectors", "syn0")
-    if vectors is None or len(vectors) != len(words) or vectors.dtype.kind != "f":
-        size = "no vectors" if vectors is None else f"vectors of {vectors.dtype} {vectors.shape}"
+    words, vectors, own = _words(wv), wv.array("vectors", "syn0"), wv.array("vectors_vocab", "syn0_vocab")
+    given = own if vectors is None else vectors
+    if given is None or len(given) != len(words) or given.dtype.kind != "f":
+        size = "no vectors" if given is None else f"vectors of {given.dtype} {given.shape}"
         whole.fail(f"{found!r}: {size} for {len(words)} words")
-    extra, metadata = _subwords(wv, vectors)
+    extra, metadata = _subwords(wv, own, given)
+    if vectors is None and compose and extra:
+        given = _composed(words, extra, metadata)
     if "window" in whole.attributes:
-        more, told = _model(whole, vectors)
+        more, told = _model(whole, given)
         extra, metadata = extra | more, metadata | told
     if not mmap:
-        vectors, extra = vectors.copy(), {name: array.copy() for name, array in extra.items()}
-    held = Vectors(words, vectors, _counts(wv, words), metadata, extra)
+        given, extra = given.copy(), {name: array.copy() for name, array in extra.items()}
+    held = Vectors(words, given, _counts(wv, words), metadata, extra)
     return Held(held, _paths(wv, words) if "node_vectors" in extra else None)
+
+
+def _composed(words: WordTable, rows: Mapping[str, Array], metadata: Mapping[str, str]) -> Array:
+    """Return the vectors of words with n-grams."""
+    own, ngrams = rows["vectors_vocab"], rows["vectors_ngrams"]
+    subwords = Subwords.from_metadata(metadata)
+    if not subwords.enabled:
+        return own
+    vectors = np.empty_like(own)
+    compose_vectors(own, ngrams, subwords.bags(words), vectors)
+    return vectors
 
 
 def _words(wv: _Part) -> WordTable:
@@ -283,9 +301,9 @@ def _natural(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 1 << 62 else None
 
 
-def _subwords(wv: _Part, vectors: Array) -> tuple[dict[str, Array], dict[str, str]]:
+def _subwords(wv: _Part, own: Array | None, vectors: Array) -> tuple[dict[str, Array], dict[str, str]]:
     """Return the rows that a FastText's vectors are composed of, and the parameters of its n-grams."""
-    own, ngrams = wv.array("vectors_vocab", "syn0_vocab"), wv.array("vectors_ngrams", "syn0_ngrams")
+    ngrams = wv.array("vectors_ngrams", "syn0_ngrams")
     if own is None or ngrams is None:
         return {}, {}
     if wv.attributes.get("compatible_hash") is not True:

@@ -256,10 +256,10 @@ def _dict(args: tuple[Any, ...], budget: Budget) -> Any:
 
 
 def _plain_object(args: tuple[Any, ...], budget: Budget) -> Any:
-    """``copyreg._reconstructor(class, object, None)``: how protocols 0 and 1 write an object."""
+    """``copyreg._reconstructor(class, object, None)``: an object in protocols 0 and 1, or (class, dict, {})."""
     if len(args) != 3 or not isinstance(args[0], PickledObject) or args[0].args is not None:
         return None
-    return PickledObject(args[0].module, args[0].name, ())
+    return PickledObject(args[0].module, args[0].name, () if args[2] is None else args[2:])
 
 
 ARRAYS = frozenset((module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray"))
