@@ -48,7 +48,7 @@ class _PhrasesTransformation(PhrasesTransformation):
 
     @classmethod
     def load(cls, fname: StrPath, scoring: Scorer | None = None) -> Any:
-        """Open what `save` wrote, `Phrases` or `FrozenPhrases`.
+        """Open what `save` wrote, `Phrases` or `FrozenPhrases`, or gensim's; of its pickle nothing is run.
 
         Parameters
         ----------

@@ -411,7 +411,7 @@ shrink_windows, cbow_classic
         workers: int | None = None,
         rethrow: bool = False,
     ) -> "Word2Vec":
-        """Read a model that `save` has written.
+        """Read a model that `save` has written, or gensim's; of its pickle nothing is run (docs/from-gensim.md).
 
         Parameters
         ----------
