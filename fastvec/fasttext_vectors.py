@@ -193,6 +193,21 @@ class FastTextKeyedVectors(KeyedVectors):
         """Take over changes that training has made to the rows since."""
         self.adjust_vectors()
 
+    def locks(self) -> dict[str, NDArray[np.float32]]:
+        """Return the lock factors by the names of their attributes."""
+        names = ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf")
+        return {name: getattr(self, name) for name in names}
+
+    def take_rows(self, other: KeyedVectors) -> bool:
+        """Take over the rows of vectors of the same words, if they are of the same kind and size; tell whether."""
+        if not isinstance(other, FastTextKeyedVectors) or other.subwords != self.subwords:
+            return False
+        if other.vectors.shape != self.vectors.shape:
+            return False
+        self.vectors_vocab[:], self.vectors_ngrams[:] = other.vectors_vocab, other.vectors_ngrams
+        self.adjust_vectors()
+        return True
+
     def adopt(self, words: WordTable, vectors: Array, lockf: float = 1.0) -> int:
         """Take over `vectors` as the words' own rows, for the words that are here; otherwise as `KeyedVectors`."""
         composed, self.vectors = self.vectors, self.vectors_vocab

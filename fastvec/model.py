@@ -100,9 +100,10 @@ class Model:
     def wv(self, vectors: KeyedVectors) -> None:
         if not isinstance(vectors, KeyedVectors):
             raise TypeError(f"wv: KeyedVectors are needed, not {type(vectors).__name__}")
+        if vectors is self._wv:
+            return
         if self.vocab is not None:
-            if vectors.words == self.vocab.words and vectors.vectors.shape == self._wv.vectors.shape:
-                self._wv.adopt(vectors.words, vectors.vectors)
+            if vectors.words == self.vocab.words and self._wv.take_rows(vectors):
                 return
             self._forget()
         self._wv = vectors
@@ -356,7 +357,9 @@ class Model:
         rows[len(vocab) :] = old.input[len(places) :]
         output, nodes = old.output, old.nodes
         if output is not None:
-            output = _moved(output, places, len(vocab))
+            moved = allocate_rows(len(vocab), c.vector_size)
+            moved[places] = output[: len(places)]
+            output = moved
         if nodes is not None and not (
             before.words == vocab.words and np.array_equal(before.huffman().path, vocab.huffman().path)
         ):
@@ -366,9 +369,12 @@ class Model:
         for name, values in held.expandos.items():
             if name not in self.wv.expandos and isinstance(values, np.ndarray):
                 self.wv.expandos[name] = _moved(values, places, len(vocab))
-        if len(held.vectors_lockf) == len(places):
-            self.wv.vectors_lockf = np.ones(len(vocab), np.float32)
-            self.wv.vectors_lockf[places] = held.vectors_lockf
+        for name, factors in held.locks().items():
+            if len(factors) == len(places) and name != "vectors_ngrams_lockf":
+                grown = np.ones(len(vocab), np.float32)
+                grown[places] = factors
+                factors = grown
+            setattr(self.wv, name, factors)
 
     def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
         """Take rows, of which `wv` is a view."""
@@ -414,15 +420,17 @@ class Model:
         if self.vocab is None:
             return self.__dict__.copy()
         state = {name: value for name, value in self.__dict__.items() if name != "_wv"}
-        return {**state, "_kept": (self._wv.expandos, self._wv.vectors_lockf)}
+        return {**state, "_kept": (self._wv.expandos, self._wv.locks(), self._wv.metadata)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        expandos, lockf = state.pop("_kept", (None, None))
+        expandos, locks, metadata = state.pop("_kept", (None, None, None))
         self.__dict__.update(state)
         if self.vocab is not None:
             self._set_weights(copied(self._weights), self.vocab)
             self._wv.expandos.update(expandos)
-            self._wv.vectors_lockf = lockf
+            vars(self._wv).update(metadata=metadata)
+            for name, factors in locks.items():
+                setattr(self._wv, name, factors)
 
     def init_from(self, vectors: KeyedVectors, lockf: float = 1.0) -> int:
         """Begin with pretrained vectors: the model's words take over theirs, by name; return how many did.
@@ -479,6 +487,6 @@ class Model:
 
 def _moved(rows: Any, places: NDArray[Any], n: int) -> Any:
     """Return `rows` at other places of an array of `n` rows; the others are zero."""
-    moved = allocate_rows(n, rows.shape[1]) if rows.ndim == 2 else np.zeros(n, rows.dtype)
+    moved = np.zeros((n, *rows.shape[1:]), rows.dtype)
     moved[places] = rows[: len(places)]
     return moved

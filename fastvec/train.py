@@ -392,8 +392,8 @@ def _work(run: _Run, epochs: range, report: Callable[[], object]) -> None:
     threads: list[threading.Thread] = []
     try:
         threads = run.start(epochs)
-        while not all(ended.is_set() for ended in run.ended):
-            next(ended for ended in run.ended if not ended.is_set()).wait(0.2)
+        while (at_work := next((ended for ended in run.ended if not ended.is_set()), None)) is not None:
+            at_work.wait(0.2)
             report()
     except BaseException:
         run.stop[0] = 1

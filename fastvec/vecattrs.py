@@ -158,6 +158,18 @@ class VectorAttributes(Lookup):
         )
         return self.adopt(words, vectors, lockf)
 
+    def locks(self) -> dict[str, NDArray[np.float32]]:
+        """Return the lock factors by the names of their attributes."""
+        return {"vectors_lockf": self.vectors_lockf}
+
+    def take_rows(self, other: "Any") -> bool:
+        """Take over the rows of vectors of the same words, if they are of the same kind and size; tell whether."""
+        if other.vectors.shape != self.vectors.shape:
+            return False
+        self.vectors[:] = other.vectors
+        self._norms = None
+        return True
+
     def adopt(self, words: WordTable, vectors: Array, lockf: float = 1.0) -> int:
         """Take over `vectors`, one a word of `words`, for the words that are here; return how many.
 

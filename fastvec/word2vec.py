@@ -322,6 +322,10 @@ shrink_windows, cbow_classic
             except TrainingError:  # nobody shall save what is left of the vectors
                 self.init_weights()
                 raise
+            except BaseException:  # of a callback: the rows have changed
+                self.trained_epochs += config.epochs
+                self.wv.refresh()
+                raise
             self._note_loss(outcome.loss)
             self.interrupted = outcome.interrupted
             self.total_train_time += outcome.seconds
@@ -400,6 +404,7 @@ shrink_windows, cbow_classic
         if self.vocab is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
         options = {name: getattr(self, name) for name in modelfile.OPTIONS}
+        self.wv.metadata |= self._metadata()
         modelfile.write(fname, self.vocab, self._weights, options, self.wv)
 
     @ClassOnly

@@ -37,7 +37,7 @@ def test_words_of_one_cluster_become_neighbours(model, from_file, workers, tmp_p
 
 
 @EVERY_MODEL
-def test_relations_become_directions(model, tmp_path):
+def test_relations_become_directions(model):
     """The grid's analogies, as of countries and capitals."""
     trained = build(model, planted.grid(4, 5, 8000), vector_size=32, alpha=0.05, epochs=8)
     assert planted.analogies(trained.wv, 4, 5) > 0.8
@@ -72,8 +72,8 @@ def test_a_file_and_its_sentences_give_the_same_bits(model, tmp_path):
 def test_a_step_follows_the_numeric_gradient_of_the_loss(model, classic, mean):
     """Of the twin in double: what a span of one centre changes is -alpha times the derivative of its measured loss.
 
-    But for two deliberate factors: bags hand their gradient on undivided, and the classic CBOW divides it the wrong way
-    round by the number of contexts. All bags have three rows here, so that the former is a factor of three.
+    But for two deliberate factors: bags hand their gradient on undivided, and the classic CBOW divides it where the
+    derivative does not, and does not where it does. All bags have three rows here, and there are four contexts.
     """
     case = Case(
         3, n_words=9, size=2, window=2, shrink=False, cbow_mean=mean, cbow_classic=classic, **MODELS[model]
@@ -93,11 +93,13 @@ def test_a_step_follows_the_numeric_gradient_of_the_loss(model, classic, mean):
 
     before = [None if m is None else m.copy() for m in matrices]
     loss(1e-7)
-    factor = 3.0 if MODELS[model]["bags"] else 1.0
-    if not MODELS[model]["sg"] and classic:
-        factor *= 4 if mean else 1 / 4
-    if not MODELS[model]["sg"] and not mean:
-        factor /= 3 if MODELS[model]["bags"] else 1  # a sum hands on to each row what its derivative is
+    rows = 3 if MODELS[model]["bags"] else 1
+    if MODELS[model]["sg"]:
+        factor = rows
+    elif mean:
+        factor = 4 * rows if classic else rows
+    else:
+        factor = 1 / (4 * rows) if classic else 1
     for k, (old, new) in enumerate(zip(before, matrices, strict=True)):
         if old is None:
             continue

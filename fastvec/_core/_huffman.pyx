@@ -28,6 +28,9 @@ def measure(const int64_t[::1] counts, int64_t[::1] weights, int32_t[::1] parent
     for i in range(1, n):
         if counts[i - 1] < counts[i]:
             return False
+    offsets[0] = 0
+    if n == 0:
+        return True
     with nogil:
         for k in range(n - 1):
             total = 0
@@ -47,7 +50,6 @@ def measure(const int64_t[::1] counts, int64_t[::1] weights, int32_t[::1] parent
         # Depths, from the root on; kept in `weights`, whose counts have served.
         for i in range(n - 1):
             weights[i] = 0 if i == 0 else weights[parents[n + i] >> 1] + 1
-        offsets[0] = 0
         for i in range(n):
             length = 0 if n == 1 else weights[parents[i] >> 1] + 1
             offsets[i + 1] = offsets[i] + length

@@ -163,7 +163,11 @@ cdef void _mean_of_contexts(Inputs *in_, const Reader *r, const Group *g) noexce
         if in_.contexts[c] == 0:
             continue
         share = 1 / total if in_.cbow_mean else 1
-        back = 1 / <float>in_.contexts[c] if in_.cbow_mean != in_.cbow_classic else 1
+        back = 1
+        if in_.cbow_mean and not in_.cbow_classic:
+            back = 1 / <float>in_.contexts[c]
+        elif in_.cbow_classic and not in_.cbow_mean:
+            back = 1 / total
         for i in range(max(0, p - g.reach[c]), min(n, p + g.reach[c] + 1)):
             if i != p:
                 mix[i * GROUP + c] = share

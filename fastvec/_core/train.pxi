@@ -13,8 +13,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from fastvec._core.rng cimport KEEP, LOSS, NOISE, SHRINK, below, draw, stream_key
 from fastvec._core.sampling cimport Alias, is_kept, noise_word
-from fastvec._core.types cimport (
-    FV_MAX_ROWS, GROUP, MAX_CODE, MAX_NEGATIVE, MAX_POSITIVE, MAX_TARGETS, Group, Inputs, Lists, Objective, Reader, Rows)
+from fastvec._core.types cimport FV_MAX_ROWS, GROUP, MAX_CODE, MAX_NEGATIVE, MAX_POSITIVE, MAX_TARGETS
+from fastvec._core.types cimport Group, Inputs, Lists, Objective, Reader, Rows
 
 cdef extern from "vec.h" nogil:
     enum:
@@ -121,7 +121,7 @@ cdef class Worker:
                   const int32_t[::1] tokens, const uint32_t[::1] keep, *, const uint32_t[:, ::1] noise, tree=None,
                   bags=None, const float[::1] lock=None, int window, bint shrink_windows, int negative, bint sg,
                   bint cbow_mean, bint cbow_classic, uint64_t seed, const uint8_t[::1] stop, bint with_loss=False):
-        cdef int64_t stride = input_vectors.shape[1], words = keep.shape[0]
+        cdef int64_t stride = input_vectors.shape[1], words = keep.shape[0], i
         if stride % FV_ROW_ALIGN or stride == 0:
             raise ValueError(f"rows of {stride} floats: not a multiple of 16")
         if not (input_vectors.shape[0] >= words > 0 and noise.shape[0] == words and noise.shape[1] == 2):
@@ -140,6 +140,9 @@ cdef class Worker:
         self.inputs.lock = NULL if lock is None else &lock[0]
         if bags is not None:
             self.inputs.bags = self._lists(bags.offsets, bags.rows, words, input_vectors.shape[0])
+            for i in range(words):
+                if self.inputs.bags.offsets[i] == self.inputs.bags.offsets[i + 1]:
+                    raise ValueError(f"the bag of word {i} is empty")
         self.objective.noise = Alias(&noise[0, 0], <uint32_t>words)
         if output_vectors is not None:
             self.objective.y = self._output(output_vectors, words, stride)
@@ -171,10 +174,11 @@ cdef class Worker:
         cdef Lists found
         cdef int64_t i
         cdef bint good = offsets.shape[0] == words + 1 and offsets[0] == 0 and offsets[words] == items.shape[0]
-        for i in range(words if good else 0):
-            good = good and offsets[i] <= offsets[i + 1]
-        for i in range(items.shape[0]):
-            good = good and 0 <= items[i] < end
+        with nogil:
+            for i in range(words if good else 0):
+                good = good and offsets[i] <= offsets[i + 1]
+            for i in range(items.shape[0]):
+                good = good and 0 <= items[i] < end
         if not good:
             raise ValueError(f"lists of numbers below {end} for {words} words: bounds or numbers are impossible")
         self.arrays += (offsets, items)

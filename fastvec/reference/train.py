@@ -287,8 +287,12 @@ class Worker:
             return [(row, 1 / len(bag), 1.0) for row in bag]
         contexts = [p for p in range(group.low, group.high) if p != c and abs(p - c) <= group.reach[c]]
         bags = [self._bag(group.word(p)) for p in contexts]
-        share = 1 / max(1, sum(map(len, bags))) if self.cbow_mean else 1.0
-        back = 1 / max(1, len(bags)) if bool(self.cbow_mean) != bool(self.cbow_classic) else 1.0
+        total = max(1, sum(map(len, bags)))
+        share, back = 1 / total if self.cbow_mean else 1.0, 1.0
+        if self.cbow_mean and not self.cbow_classic:
+            back = 1 / max(1, len(bags))
+        elif self.cbow_classic and not self.cbow_mean:
+            back = 1 / total
         return [(row, share, back) for bag in bags for row in bag]
 
     def _bag(self, word: int) -> list[int]:
