@@ -24,7 +24,7 @@ def read(path: StrPath) -> Vectors:
     with a warning in the log.
     """
     held, paths = gensim.read(path, compose=False)
-    if held.counts is None:
+    if held.counts is None or not len(held.counts):
         return held
     extra = dict(held.extra)
     order = np.argsort(-held.counts, kind="stable")

@@ -76,8 +76,11 @@ def scorer_name(scorer: Callable[..., float]) -> str:
 
 def _find(module: str, name: str) -> Any:
     """Return what an imported module holds under a dotted name, or None."""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
+    first, *parts = name.split(".")
+    found = getattr(sys.modules.get(module), "__dict__", {}).get(
+        first
+    )  # without a module's __getattr__, which imports
+    for part in parts:
         found = getattr(found, part, None)
     return found
 

@@ -3,6 +3,7 @@
 Files of gensim's older versions are made here as pickles of stand-ins, with the attributes of those versions.
 """
 
+import contextlib
 import logging
 import pickle
 import sys
@@ -11,8 +12,10 @@ import types
 import numpy as np
 import planted
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from fastvec import FastText, FrozenPhrases, KeyedVectors, Phrases, Word2Vec, formats, gensimfile
+from fastvec import FastText, FrozenPhrases, KeyedVectors, Phrases, Word2Vec, cli, formats, gensimfile
 from fastvec.errors import FormatError, NoModelError
 from fastvec.formats import gensim as files
 from fastvec.phrase_scores import npmi_scorer, original_scorer
@@ -395,7 +398,13 @@ def test_fasttext_of_version_3_8(dump):
         ({"syn1neg": VECTORS[:2]}, "syn1neg of float32"),
         ({"window": "wide"}, "window is no number"),
         ({"window": -1}, "window=-1"),
-        ({"negative": 1 << 70}, "negative"),
+        ({"negative": 1 << 70}, "negative is no number"),
+        ({"iter": float("nan")}, "epochs is no number"),
+        ({"min_alpha": float("inf")}, "min_alpha is no number"),
+        ({"vocab": None, "expandos": {"count": np.array([-1, 2, 3, 4])}}, "counts below 0"),
+        ({"vocab": None, "expandos": {"count": np.full(4, 1 << 62)}}, "counts below 0"),
+        ({"vocab": None, "expandos": {"count": VECTORS[0]}}, "counts of float32"),
+        ({"index2word": [], "vocab": {}, "syn0": VECTORS[:0], "syn1neg": VECTORS[:0]}, "no words, or"),
         ({"doctags": {}}, "documents"),
     ],
 )
@@ -477,6 +486,35 @@ def test_phrases_of_version_3(dump, caplog):
 
 # ---- Hostile and foreign files
 
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_changed_bytes_end_in_a_model_or_an_error(dump, draw):
+    path = dump(
+        stand_in("gensim.models.word2vec", "Word2Vec", **old_model(negative=2, epochs=1, max_vocab_size=None))
+    )
+    data = bytearray(path.read_bytes())
+    for _ in range(draw.draw(st.integers(1, 3))):
+        data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
+    path.write_bytes(data)
+    for load in (Word2Vec.load, KeyedVectors.load, Phrases.load):
+        with contextlib.suppress(FormatError):
+            load(path)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_changed_bytes_of_arrays_end_in_an_array_or_an_error(tmp_path, draw):
+    path = tmp_path / "a.npy"
+    np.save(path, VECTORS)
+    data = bytearray(path.read_bytes())
+    for _ in range(draw.draw(st.integers(1, 3))):
+        data[draw.draw(st.integers(0, 127))] = draw.draw(st.integers(0, 255))
+    path.write_bytes(data)
+    with contextlib.suppress(FormatError):
+        assert files._mapped(str(path)).dtype.kind in "biuf"
+
+
 EVIL = b"cos\nmkdir\n(S'%s'\ntR."
 
 
@@ -504,5 +542,6 @@ def test_other_objects_are_refused(dump):
 def test_files_are_told_by_their_content(dump, tmp_path):
     path = dump(stand_in("gensim.models.word2vec", "Word2Vec", **old_model()))
     assert formats.sniff(path) == "pickle" and files.recognised(path)
+    assert list(cli.load(path).words) == WORDS, "the command line opens it, too"
     (tmp_path / "text").write_bytes(b"cat sat\non the mat\n")
     assert formats.sniff(tmp_path / "text") is None and not files.recognised(tmp_path / "text")

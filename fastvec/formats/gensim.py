@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -46,7 +47,10 @@ NUMBERS: dict[str, tuple[tuple[str, ...], float]] = {
 """Parameters of a model: the names that gensim's versions have for them, and gensim's default."""
 OPTIONS = ("min_count", "max_vocab_size", "max_final_vocab", "effective_min_count", "comment", "compute_loss",
            "min_alpha_yet_reached", "train_count")  # fmt: skip
+DAMAGE = (ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError, TokenError)
+"""What the header of a damaged .npy file ends in."""
 MATRICES = {"output_vectors": "syn1neg", "node_vectors": "syn1"}
+MOST = 1 << 62
 UNKNOWN = -1
 """Stands for a number of words of the corpus that older versions did not keep."""
 MAX_EXPANDED = 1 << 32
@@ -108,7 +112,7 @@ def _mapped(path: str) -> Array:
         )
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError) as error:
+    except (*DAMAGE, OSError, EOFError) as error:
         raise FormatError(f"{path}: no .npy file of numbers, or truncated: {error}") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
         raise FormatError(f"{path}: no .npy file of numbers")
@@ -225,11 +229,13 @@ def _counts(wv: _Part, words: WordTable) -> NDArray[np.int64] | None:
     found = _expandos(wv).get("count")
     if found is None:
         found = _of_vocab(wv, words, "count")
-        if found is None or not all(type(count) is int and 0 <= count < 1 << 62 for count in found):
+        if found is None or not all(type(count) is int and 0 <= count < MOST for count in found):
             return None
     counts = np.asarray(found)
     if counts.shape != (len(words),) or (counts.dtype.kind not in "iu" and len(words)):
         wv.fail(f"counts of {counts.dtype} {counts.shape} for {len(words)} words")
+    if counts.min(initial=0) < 0 or counts.sum(dtype=np.float64) >= MOST:
+        wv.fail("counts below 0, or beyond all bounds")
     return counts.astype(np.int64)
 
 
@@ -279,17 +285,18 @@ def _model(whole: _Part, vectors: Array) -> tuple[dict[str, Array], dict[str, st
     parameters: dict[str, Any] = {"vector_size": vectors.shape[1]}
     for name, (names, default) in NUMBERS.items():
         value = next((attributes[n] for n in names if attributes.get(n) is not None), default)
-        if type(value) not in (bool, int, float):
-            whole.fail(f"{name} is no number, but {type(value).__name__}")
+        if not _is_number(value):
+            whole.fail(f"{name} is no number that can be")
         parameters[name] = value
-    plain = (bool, int, float, str, type(None))
     options = {name: attributes[name] for name in OPTIONS if name in attributes}
     trained, words, sentences = (
         _natural(attributes.get(name)) for name in ("train_count", "corpus_total_words", "corpus_count")
     )
     metadata = {
         "parameters": json.dumps(parameters),
-        "options": json.dumps({name: value for name, value in options.items() if type(value) in plain}),
+        "options": json.dumps(
+            {k: v for k, v in options.items() if v is None or type(v) is str or _is_number(v)}
+        ),
         "corpus_words": str(UNKNOWN if words is None else words),
         "corpus_sentences": str(sentences or 0),
         "trained_epochs": str(min(int(trained or 0), 1 << 20) * min(int(parameters["epochs"]), 1 << 31)),
@@ -297,8 +304,13 @@ def _model(whole: _Part, vectors: Array) -> tuple[dict[str, Array], dict[str, st
     return extra, metadata
 
 
+def _is_number(value: Any) -> bool:
+    """Tell whether it is a number, finite and of 62 bits."""
+    return type(value) in (bool, int, float) and abs(value) < MOST
+
+
 def _natural(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < 1 << 62 else None
+    return value if type(value) is int and 0 <= value < MOST else None
 
 
 def _subwords(wv: _Part, own: Array | None, vectors: Array) -> tuple[dict[str, Array], dict[str, str]]:
@@ -381,7 +393,7 @@ def read_phrases(path: StrPath) -> tuple[str, dict[str, Any]]:
     for name, default in (("max_vocab_size", 40_000_000), ("min_reduce", 1), ("progress_per", 10_000)):
         state[name] = int(_number(attributes, name, default, part))
     state["corpus_word_count"] = int(_number(attributes, "corpus_word_count", 0, part))
-    if not all(type(count) is int and count < 1 << 62 for count in table.values()):
+    if not all(type(count) is int and count < MOST for count in table.values()):
         part.fail("counts that are no numbers")
     state["vocab"] = {_phrase(key, delimiter, part): count for key, count in table.items() if count > 0}
     return kind, state
@@ -389,7 +401,7 @@ def read_phrases(path: StrPath) -> tuple[str, dict[str, Any]]:
 
 def _number(attributes: Mapping[str, Any], name: str, default: float, part: _Part) -> Any:
     value = attributes.get(name, default)
-    if type(value) not in (int, float) or value != value or abs(value) >= 1 << 62:
+    if not _is_number(value):
         part.fail(f"{name} is no number that can be")
     return value
 
