@@ -1,7 +1,8 @@
 """Foreign formats: a module each, and this registry over them.
 
 A format's module has ``read(path, ...) -> (WordTable, vectors, counts or None)`` and
-``write(path, words, vectors, counts, ...)``; it knows nothing of `KeyedVectors`.
+``write(path, words, vectors, counts, ...)``; it knows nothing of `KeyedVectors`. `gensim` stands
+beside them: its files hold whole models, and it returns what a .fvec file would hold.
 """
 
 import bz2

@@ -27,6 +27,7 @@ PROTO, STOP = 0x80, 0x2E
 MAX_PROTOCOL = 5
 MAX_BYTES = 1 << 33
 """Most bytes of a file, decompressed."""
+CHUNK = 64 << 20
 DAMAGE = IndexError, OverflowError, TypeError, ValueError
 """What a damaged instruction ends in: an empty stack, an object that is no list, text that is no number."""
 MAX_DIGITS = 4000
@@ -53,11 +54,14 @@ def read(path: StrPath) -> Any:
     FormatError
         If the file is damaged, or its bytes would not fit `MAX_BYTES`.
     """
+    chunks, size = [], 0
     with open_input(path) as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise FormatError(f"{os.fspath(path)}: byte {MAX_BYTES}: a pickle longer than that is not read")
-    return parse(data, os.fspath(path))
+        while chunk := file.read(CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise FormatError(f"{os.fspath(path)}: byte {MAX_BYTES}: a pickle longer than that is not read")
+    return parse(b"".join(chunks), os.fspath(path))
 
 
 def parse(data: bytes, origin: str = "pickle") -> Any:
