@@ -60,7 +60,9 @@ def read(path: StrPath) -> Any:
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BYTES:
-                raise FormatError(f"{os.fspath(path)}: byte {MAX_BYTES}: a pickle longer than that is not read")
+                raise FormatError(
+                    f"{os.fspath(path)}: byte {MAX_BYTES}: a pickle longer than that is not read"
+                )
     return parse(b"".join(chunks), os.fspath(path))
 
 
