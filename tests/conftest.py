@@ -6,6 +6,7 @@ package is tested.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, settings
 # No test depends on how long something takes. (Hypothesis itself repeats its examples where CI is set.)
 settings.register_profile("fastvec", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fastvec")
+
+# Ctrl-C is tried out on processes of their own, which inherit it ignored where this one was started in the background.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
