@@ -1,7 +1,6 @@
 """Callbacks and the loss as people use them: in Word2Vec, on the command line, in the documentation."""
 
 import csv
-import inspect
 import json
 import re
 import signal
@@ -20,9 +19,6 @@ from fastvec.errors import StopTraining
 SENTENCES = planted.clusters(3, 6, sentences=300, length=8)
 SMALL = {"min_count": 1, "vector_size": 16, "sg": 1, "sample": 0, "alpha": 0.05, "workers": 1}
 FAST = ["-d", "16", "-e", "3", "--min-count", "1", "--sample", "0", "--alpha", "0.05", "-t", "1", "-q"]
-
-if "callbacks" not in inspect.signature(Word2Vec).parameters:
-    pytest.skip("Word2Vec has no callbacks yet", allow_module_level=True)
 
 
 # ---- Word2Vec
