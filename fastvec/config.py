@@ -1,12 +1,19 @@
-"""TrainConfig: every hyper-parameter of training, its default and its check, once."""
+"""TrainConfig: every hyper-parameter of training, its default and its check, once; and the checks of other options.
+
+A check returns the value as a plain int, float, bool or str, whatever scalar it came as, for it goes into files.
+"""
 
 import dataclasses
 import math
+import operator
 import os
+from collections.abc import Callable
 from typing import Any
 
 MAX_NEGATIVE = 60
 """Most negatives a centre; the kernels' tables are of this size (types.pxd)."""
+LARGEST = 1e4
+"""Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 
 
 def available_cores() -> int:
@@ -14,6 +21,93 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_array(value: Any) -> bool:
+    return getattr(value, "shape", ()) != ()
+
+
+def checked_int(name: str, value: Any, low: int, high: int) -> int:
+    """Return an integer of any type as an int, if it lies in ``low ... high``; else raise TypeError or ValueError."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or _is_array(value):
+        raise TypeError(f"{name}={value!r}: an integer is needed")
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
+    return operator.index(value)
+
+
+def checked_number(name: str, value: Any, low: float, high: float) -> float:
+    """Return a finite number of any type as a float, if it lies in ``low ... high``; else raise as `checked_int`."""
+    if isinstance(value, bool) or not hasattr(value, "__float__") or _is_array(value):
+        raise TypeError(f"{name}={value!r}: a number is needed")
+    number = float(value)
+    if not low <= number <= high or math.isinf(number):
+        raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
+    return number
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return a switch as a bool: any number or truth value, but no text, of which "0" would be true."""
+    if not hasattr(value, "__bool__") or _is_array(value):
+        raise TypeError(f"{name}={value!r}: True or False, 1 or 0 is needed")
+    return bool(value)
+
+
+def checked_text(name: str, value: Any) -> str:
+    """Return a text as a str; raise TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}={value!r}: a str is needed, as {name}={str(value)!r}")
+    return str(value)
+
+
+Check = Callable[[str, Any], Any]
+
+
+def _int(low: int, high: int) -> Check:
+    return lambda name, value: checked_int(name, value, low, high)
+
+
+def _number(low: float, high: float) -> Check:
+    return lambda name, value: checked_number(name, value, low, high)
+
+
+def _optional(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _switch(name: str, value: Any) -> int:
+    return int(checked_flag(name, value))
+
+
+_CHECKS: dict[str, Check] = {
+    "vector_size": _int(1, 1 << 20),
+    "window": _int(1, 10_000),
+    "shrink_windows": checked_flag,
+    "sample": _number(0.0, math.inf),
+    "sg": _switch,
+    "hs": _switch,
+    "negative": _int(0, MAX_NEGATIVE),
+    "cbow_mean": _switch,
+    "cbow_classic": checked_flag,
+    "ns_exponent": _number(-10.0, 10.0),
+    "alpha": _number(0.0, 1e6),
+    "min_alpha": _number(0.0, 1e6),
+    "epochs": _int(1, 1 << 31),
+    "workers": _optional(_int(1, 4096)),
+    "seed": _int(-(1 << 63), (1 << 64) - 1),
+}
+_COUNT = _int(0, 1 << 62)
+MODEL_OPTIONS: dict[str, Check] = {
+    "min_count": _COUNT,
+    "max_vocab_size": _optional(_int(1, 1 << 62)),
+    "max_final_vocab": _optional(_int(1, 1 << 62)),
+    "effective_min_count": _COUNT,
+    "comment": _optional(checked_text),
+    "compute_loss": checked_flag,
+    "min_alpha_yet_reached": _number(0.0, 1e6),
+    "train_count": _COUNT,
+}
+"""Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,40 +173,12 @@ class TrainConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        self._check_int("vector_size", 1, 1 << 20)
-        self._check_int("window", 1, 10_000)
-        for name in ("sg", "hs", "cbow_mean"):
-            object.__setattr__(self, name, int(bool(getattr(self, name))))
-        self._check_int("negative", 0, MAX_NEGATIVE)
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
         if not self.hs and not self.negative:
             raise ValueError(
                 "hs=0 and negative=0: choose hs=1, or negative from 1 on, else there is nothing to train"
             )
-        self._check_int("epochs", 1, 1 << 31)
-        self._check_int("seed", -(1 << 63), (1 << 64) - 1)
-        if self.workers is not None:
-            self._check_int("workers", 1, 4096)
-        self._check_number("sample", 0.0, math.inf)
-        self._check_number("ns_exponent", -10.0, 10.0)
-        self._check_number("alpha", 0.0, 1e6)
-        self._check_number("min_alpha", 0.0, 1e6)
-
-    def _check_int(self, name: str, low: int, high: int) -> None:
-        value: Any = getattr(self, name)
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"{name}={value!r}: an integer is needed")
-        if not low <= value <= high:
-            raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
-        object.__setattr__(self, name, int(value))
-
-    def _check_number(self, name: str, low: float, high: float) -> None:
-        value: Any = getattr(self, name)
-        if isinstance(value, bool) or not hasattr(value, "__float__"):
-            raise TypeError(f"{name}={value!r}: a number is needed")
-        number = float(value)
-        if not low <= number <= high or math.isinf(number):
-            raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
-        object.__setattr__(self, name, number)
 
     @property
     def threads(self) -> int:

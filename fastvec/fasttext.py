@@ -16,7 +16,9 @@ from fastvec.subwords import Subwords
 from fastvec.text import Errors
 from fastvec.train import Weights, allocate_rows
 from fastvec.vocab import TrimRule, Vocab
-from fastvec.word2vec import PathOrName, Word2Vec
+from fastvec.word2vec import DEFAULTS, PathOrName, Word2Vec
+
+_SHAPE = tuple(field.name for field in dataclasses.fields(Subwords))
 
 
 class FastText(Word2Vec):
@@ -39,11 +41,17 @@ class FastText(Word2Vec):
     Attributes
     ----------
     wv : FastTextKeyedVectors
+    min_n, max_n, bucket : int
+        May be set until there are vectors.
 
     References
     ----------
     Bojanowski, Grave, Joulin, Mikolov, "Enriching Word Vectors with Subword Information", TACL 2017.
     """
+
+    subwords: Subwords
+    _bucket = 0
+    """Buckets that were asked for: there are none as long as `min_n` and `max_n` let no n-gram be."""
 
     def __init__(
         self,
@@ -83,43 +91,28 @@ class FastText(Word2Vec):
         errors: Errors = "strict",
         progress: ProgressOption = None,
     ) -> None:
+        given = locals()
         if word_ngrams != 1:
             raise ValueError(f"word_ngrams={word_ngrams!r}: n-grams of words are for classifiers; give 1")
-        self.subwords = Subwords(min_n, max_n, bucket)
-        super().__init__(
-            sentences,
-            corpus_file,
-            sg=sg,
-            hs=hs,
-            vector_size=vector_size,
-            alpha=alpha,
-            window=window,
-            min_count=min_count,
-            max_vocab_size=max_vocab_size,
-            sample=sample,
-            seed=seed,
-            workers=workers,
-            min_alpha=min_alpha,
-            negative=negative,
-            ns_exponent=ns_exponent,
-            cbow_mean=cbow_mean,
-            epochs=epochs,
-            trim_rule=trim_rule,
-            callbacks=callbacks,
-            max_final_vocab=max_final_vocab,
-            shrink_windows=shrink_windows,
-            cbow_classic=cbow_classic,
-            compute_loss=compute_loss,
-            comment=comment,
-            errors=errors,
-            progress=progress,
-        )
+        self.subwords, self._bucket = Subwords(min_n, max_n, bucket), bucket
+        super().__init__(**{name: given[name] for name in DEFAULTS})
 
     def __getattr__(self, name: str) -> Any:
         """Offer the parameters of the subwords, too."""
-        if name in ("min_n", "max_n", "bucket"):
+        if name in _SHAPE:
             return getattr(self.subwords, name)
         return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Let the parameters of the subwords be set, too, until there are vectors."""
+        if name in _SHAPE:
+            asked = {**dataclasses.asdict(self.subwords), "bucket": self.bucket or self._bucket, name: value}
+            subwords = Subwords(**asked)
+            if subwords != self.subwords:
+                self._change_shape(name, value)
+            self.subwords, self._bucket = subwords, asked["bucket"]
+        else:
+            super().__setattr__(name, value)
 
     @classmethod
     def _like(cls, subwords: Subwords | None, fname: PathOrName) -> type[Word2Vec]:

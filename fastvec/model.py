@@ -14,10 +14,11 @@ from fastvec import recount
 from fastvec.config import TrainConfig
 from fastvec.corpus import the_source
 from fastvec.keyedvectors import KeyedVectors
+from fastvec.modelattrs import Attributes
 from fastvec.modelfile import copied
 from fastvec.progress import reporter
 from fastvec.text import Errors
-from fastvec.train import Matrix, Weights, allocate_rows, initial_input
+from fastvec.train import Weights, allocate_rows, initial_input
 from fastvec.vecattrs import Ragged
 from fastvec.vocab import Choice, TrimRule, Vocab
 
@@ -25,14 +26,6 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 ProgressOption = bool | Callable[[Any], None] | None
-
-PARAMETERS = frozenset(field.name for field in dataclasses.fields(TrainConfig))
-NO_ROWS = {
-    "syn1neg": "there are no output vectors: the model has no vocabulary, or negative=0",
-    "syn1": "there are no vectors of inner nodes: the model has no vocabulary, or hs=0",
-    "load": "load is called on the class, which returns a new model: Word2Vec.load(fname)",
-}
-CUM_TABLE_END = 2**31 - 1
 
 
 class ClassOnly:
@@ -48,118 +41,12 @@ class ClassOnly:
         return types.MethodType(self._function, owner)
 
 
-class Model:
+class Model(Attributes):
     """The words and rows of a model, without the training. Parameters, attributes: see `Word2Vec`."""
 
-    config: TrainConfig
-    vocab: Vocab | None
-    min_count: int
-    max_vocab_size: int | None
-    max_final_vocab: int | None
-    effective_min_count: int
     interrupted: bool
     trained_epochs: int
-    _wv: KeyedVectors
-    _weights: Weights
-    _counted: Vocab | None
     _errors: Errors
-
-    # ---- Attributes
-
-    def __getattr__(self, name: str) -> Any:
-        """Offer the parameters under gensim's names: ``model.epochs``, ``model.window`` and so on."""
-        if name in PARAMETERS:
-            return getattr(self.config, name)
-        if name in NO_ROWS:
-            raise AttributeError(NO_ROWS[name])
-        hint = "; ask model.wv" if not name.startswith("_") and hasattr(KeyedVectors, name) else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Parameters may be set; the next training goes by them."""
-        if name not in PARAMETERS:
-            object.__setattr__(self, name, value)
-            return
-        config = dataclasses.replace(self.config, **{name: value})
-        if config.vector_size != self.config.vector_size and self.vocab is not None:
-            raise ValueError(
-                f"vector_size={value!r}: the model has vectors of {self.config.vector_size} numbers; make another"
-            )
-        self.config = config
-
-    @property
-    def wv(self) -> KeyedVectors:
-        """The word vectors: rows of the model's own, which training changes.
-
-        May be set. Vectors of the model's words, in their order, replace its rows. Others leave a model that can be
-        asked, and not be trained on.
-        """
-        return self._wv
-
-    @wv.setter
-    def wv(self, vectors: KeyedVectors) -> None:
-        if not isinstance(vectors, KeyedVectors):
-            raise TypeError(f"wv: KeyedVectors are needed, not {type(vectors).__name__}")
-        if vectors is self._wv:
-            return
-        if self.vocab is not None:
-            if vectors.words == self.vocab.words and self._wv.take_rows(vectors):
-                return
-            self._forget()
-        self._wv = vectors
-
-    @property
-    def layer1_size(self) -> int:
-        """Size of the hidden layer: `vector_size`."""
-        return self.config.vector_size
-
-    @property
-    def syn1neg(self) -> Matrix:
-        """The output vectors, float32 (words, vector_size), under the name they have in word2vec.c and gensim."""
-        return self._named("syn1neg", "output")
-
-    @property
-    def syn1(self) -> Matrix:
-        """The vectors of the Huffman tree's inner nodes, float32 (words, vector_size); the last row is not used."""
-        return self._named("syn1", "nodes")
-
-    def _named(self, name: str, field: str) -> Matrix:
-        rows: Matrix | None = None if self.vocab is None else getattr(self._weights, field)
-        if rows is None:
-            raise AttributeError(NO_ROWS[name])
-        return rows[:, : self.config.vector_size]
-
-    @property
-    def cum_table(self) -> NDArray[np.uint32] | None:
-        """The noise distribution, summed up to 2^31 - 1, uint32 (words,); None without a vocabulary or noise.
-
-        For reading: noise words are drawn from an alias table (`Vocab.noise_table`).
-        """
-        if self.vocab is None or not self.config.negative:
-            return None
-        weights = np.maximum(self.vocab.counts, 1).astype(np.float64) ** self.config.ns_exponent
-        table: NDArray[np.uint32] = np.rint(np.cumsum(weights) * (CUM_TABLE_END / weights.sum())).astype(
-            np.uint32
-        )
-        return table
-
-    @property
-    def corpus_count(self) -> int:
-        """Sentences of the corpus that was counted last."""
-        counted = self._counted or self.vocab
-        return counted.corpus_sentences if counted else 0
-
-    @property
-    def corpus_total_words(self) -> int | None:
-        """Tokens of that corpus, those of dropped words included; None where a file of gensim's does not tell."""
-        counted = self._counted or self.vocab
-        words = counted.corpus_words if counted else 0
-        return None if words < 0 else words
-
-    @property
-    def raw_vocab(self) -> Mapping[str, int]:
-        """Counts of all words, dropped ones too: after `scan_vocab`, until `prepare_vocab` unless it keeps them."""
-        return {} if self._counted is None else recount.WordCounts(self._counted)
 
     # ---- Vocabulary
 
@@ -307,15 +194,6 @@ class Model:
                 "there is no vocabulary to update: build one first, with build_vocab(..., update=False)"
             )
 
-    def _forget(self) -> None:
-        """Have no vocabulary, and no rows."""
-        self.vocab = None
-        self.__dict__.pop("_weights", None)
-        self._wv = self._no_vectors()
-
-    def _no_vectors(self) -> KeyedVectors:
-        return KeyedVectors(self.config.vector_size)
-
     # ---- Rows
 
     @property
@@ -382,8 +260,8 @@ class Model:
         self._wv = self._vectors(weights, vocab)
         if self.config.hs:
             tree = vocab.huffman()
-            self._wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
-            self._wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
+            self.wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
+            self.wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
 
     def _vectors(self, weights: Weights, vocab: Vocab) -> KeyedVectors:
         """Return the word vectors over the input rows."""
@@ -402,12 +280,21 @@ class Model:
         self._weights = dataclasses.replace(w, output=output, nodes=nodes)
         return dataclasses.replace(self._weights, lock=self._lock_factors())
 
+    def _lock(self, factors: Mapping[str, Any]) -> None:
+        """Set lock factors, by the names of their attributes."""
+        for name, some in factors.items():
+            setattr(self.wv, name, some)
+
     def _lock_factors(self) -> NDArray[np.float32] | None:
         """Return a factor for each input row, or None where all are 1."""
         factors = np.asarray(self.wv.vectors_lockf, np.float32)
         if factors.shape not in ((1,), (len(self.wv),)):
             raise ValueError(
                 f"vectors_lockf of {factors.shape}: give (1,), or (words,), which is ({len(self.wv)},)"
+            )
+        if not np.isfinite(factors).all():
+            raise ValueError(
+                "vectors_lockf holds a factor that is no finite number; 0 freezes a row, 1 lets it learn"
             )
         if (factors == 1).all():
             return None
@@ -420,17 +307,16 @@ class Model:
         if self.vocab is None:
             return self.__dict__.copy()
         state = {name: value for name, value in self.__dict__.items() if name != "_wv"}
-        return {**state, "_kept": (self._wv.expandos, self._wv.locks(), self._wv.metadata)}
+        return {**state, "_kept": (self.wv.expandos, self.wv.locks(), self.wv.metadata)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         expandos, locks, metadata = state.pop("_kept", (None, None, None))
         self.__dict__.update(state)
         if self.vocab is not None:
             self._set_weights(copied(self._weights), self.vocab)
-            self._wv.expandos.update(expandos)
-            vars(self._wv).update(metadata=metadata)
-            for name, factors in locks.items():
-                setattr(self._wv, name, factors)
+            self.wv.expandos.update(expandos)
+            vars(self.wv).update(metadata=metadata)
+            self._lock(locks)
 
     def init_from(self, vectors: KeyedVectors, lockf: float = 1.0) -> int:
         """Begin with pretrained vectors: the model's words take over theirs, by name; return how many did.
@@ -447,10 +333,14 @@ class Model:
         RuntimeError
             If the model has no vocabulary yet.
         ValueError
-            If the vectors are of another size.
+            If the vectors are of another size, or one holds NaN or a number beyond 1e4, where training has diverged.
         """
         if self.vocab is None:
             raise RuntimeError("the model has no words yet: call build_vocab before init_from")
+        if not isinstance(vectors, KeyedVectors):
+            raise TypeError(
+                f"init_from: KeyedVectors are needed, not {type(vectors).__name__}; give model.wv"
+            )
         return self.wv.adopt(vectors.words, vectors.vectors, lockf)
 
     def reset_from(self, other_model: "Model") -> None:

@@ -5,8 +5,11 @@ import json
 import os
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastvec import gensimfile, store
-from fastvec.config import TrainConfig
+from fastvec.config import MODEL_OPTIONS, TrainConfig
 from fastvec.errors import FormatError, NoModelError
 from fastvec.fasttext_vectors import FastTextKeyedVectors, subwords_of
 from fastvec.formats import gensim
@@ -20,17 +23,6 @@ PathOrName = str | os.PathLike[str]
 
 MATRICES = {"output_vectors": "output", "node_vectors": "nodes"}
 """Names of a model's matrices in the file, and in `Weights`."""
-OPTIONS: dict[str, tuple[type, ...]] = {
-    "min_count": (int,),
-    "max_vocab_size": (int, type(None)),
-    "max_final_vocab": (int, type(None)),
-    "effective_min_count": (int,),
-    "comment": (str, type(None)),
-    "compute_loss": (bool,),
-    "min_alpha_yet_reached": (float, int),
-    "train_count": (int,),
-}
-"""Attributes of a model that are kept, and their types."""
 
 
 class HeldModel(NamedTuple):
@@ -42,6 +34,8 @@ class HeldModel(NamedTuple):
     weights: Weights
     trained_epochs: int
     subwords: Subwords | None
+    locks: dict[str, NDArray[np.float32]]
+    """Lock factors other than 1, by the names of their attributes."""
 
 
 def write(
@@ -56,6 +50,7 @@ def write(
     if isinstance(wv, FastTextKeyedVectors):
         extra |= wv.tensors()
         metadata |= wv.subwords.to_metadata()
+    extra |= {name: factors for name, factors in wv.locks().items() if (factors != 1).any()}
     store.save_vectors(fname, vocab.words, wv.vectors, vocab.counts, metadata, extra=extra)
 
 
@@ -93,7 +88,12 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
     own = [held.vectors] if subwords is None else [held.extra["vectors_vocab"], held.extra["vectors_ngrams"]]
     weights = Weights(_own_rows(*own), **rows)
     vocab = Vocab(words, held.counts.copy(), *totals)
-    return HeldModel(config, options, vocab, weights, trained_epochs, subwords)
+    locks = {key: held.extra[key].copy() for key in store.LOCKS if key in held.extra}
+    for key, factors in locks.items():
+        rows_of = held.extra.get(key.removesuffix("_lockf"), held.vectors)
+        if len(factors) not in (1, len(rows_of)):
+            raise FormatError(f"{name}: {key} has {len(factors)} factors for {len(rows_of)} rows")
+    return HeldModel(config, options, vocab, weights, trained_epochs, subwords, locks)
 
 
 def copied(weights: Weights) -> Weights:
@@ -116,8 +116,4 @@ def _own_rows(*parts: Any) -> Any:
 
 def _checked(options: Any) -> dict[str, Any]:
     """Return the options of a file; unknown ones, of a later version, are passed over."""
-    found = {name: options[name] for name in OPTIONS if name in options}
-    for name, value in found.items():
-        if type(value) not in OPTIONS[name]:
-            raise TypeError(f"{name}={value!r}")
-    return found
+    return {name: check(name, options[name]) for name, check in MODEL_OPTIONS.items() if name in options}

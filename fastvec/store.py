@@ -19,6 +19,8 @@ Shape = tuple[int | None, ...]
 VERSION = "1"
 EXTRA = {"output_vectors": True, "node_vectors": True, "vectors_vocab": True, "vectors_ngrams": False}
 """Matrices that a file may hold beside the vectors, float32 and as wide; and whether they have one row a word."""
+LOCKS = ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf")
+"""Factors of the updates in training, which it may hold as well, float32 (1,) or (rows,) of the matrix of that name."""
 
 
 class Vectors(NamedTuple):
@@ -31,7 +33,7 @@ class Vectors(NamedTuple):
     """int64 (V,)"""
     metadata: dict[str, str]
     extra: dict[str, Array]
-    """Those of the matrices of `EXTRA` that the file holds"""
+    """Those of the arrays of `EXTRA` and `LOCKS` that the file holds"""
 
 
 def looks_like(head: bytes) -> bool:
@@ -60,8 +62,8 @@ def save_vectors(
     counts : int64 array of V, optional
     metadata : mapping of str to str, optional
     extra : mapping of str to float array, optional
-        Other matrices, by their names in `EXTRA`: (V, D), or for ``vectors_ngrams`` any number of rows of D. They
-        become float32.
+        Other arrays, by their names in `EXTRA`: (V, D), or for ``vectors_ngrams`` any number of rows of D; and in
+        `LOCKS`. They become float32.
 
     Raises
     ------
@@ -73,8 +75,9 @@ def save_vectors(
     if vectors.ndim != 2 or len(vectors) != len(words) or (counts is not None and len(counts) != len(words)):
         raise ValueError(f"{len(words)} words, vectors of shape {vectors.shape}: one row a word is needed")
     extra = extra or {}
-    if not extra.keys() <= EXTRA.keys():
-        raise ValueError(f"{sorted(extra.keys() - EXTRA.keys())}: a .fvec file keeps only {', '.join(EXTRA)}")
+    names = (*EXTRA, *LOCKS)
+    if not extra.keys() <= set(names):
+        raise ValueError(f"{sorted(extra.keys() - set(names))}: a .fvec file keeps only {', '.join(names)}")
     for name, array in extra.items():
         if not _fits(array, _extra_shape(name, vectors)):
             raise ValueError(f"{name} of {array.shape} does not fit vectors of {vectors.shape}")
@@ -83,7 +86,7 @@ def save_vectors(
     tensors: dict[str, Array] = {"words": words.text, "offsets": words.offsets, "index": words.slots}
     if counts is not None:
         tensors["counts"] = np.asarray(counts, np.int64)
-    tensors |= {name: extra[name].astype(np.float32, copy=False) for name in EXTRA if name in extra}
+    tensors |= {name: extra[name].astype(np.float32, copy=False) for name in names if name in extra}
     tensors["vectors"] = vectors
     save_tensors(path, tensors, {**(metadata or {}), "fvec_version": VERSION})
 
@@ -123,7 +126,7 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     counts = _take(tensors, "counts", "i8", (n,), path) if "counts" in tensors else None
     extra = {
         name: _take(tensors, name, "f4", _extra_shape(name, vectors), path)
-        for name in EXTRA
+        for name in (*EXTRA, *LOCKS)
         if name in tensors
     }
     if offsets[0] != 0 or offsets[n] != len(text):
@@ -135,7 +138,9 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
 
 
 def _extra_shape(name: str, vectors: Array) -> Shape:
-    """Return the shape that the matrix `name` of `EXTRA` must have beside `vectors`; None is any number."""
+    """Return the shape that the array `name` must have beside `vectors`; None is any number."""
+    if name in LOCKS:
+        return (None,)
     return len(vectors) if EXTRA[name] else None, vectors.shape[1]
 
 

@@ -6,16 +6,14 @@ end of a sentence in fastText (gensim gives it some). An n-gram's bucket is the 
 each taken as a signed number, modulo `bucket`.
 """
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import available_cores
+from fastvec.config import available_cores, checked_int
 from fastvec.errors import FormatError
 from fastvec.words import WordTable, join_words
 
@@ -70,12 +68,7 @@ class Subwords:
 
     def __post_init__(self) -> None:
         for name, high in (("min_n", 1 << 20), ("max_n", 1 << 20), ("bucket", MAX_ROWS)):
-            value: Any = getattr(self, name)
-            if isinstance(value, bool) or not hasattr(value, "__index__"):
-                raise TypeError(f"{name}={value!r}: an integer is needed")
-            if not 0 <= value <= high:
-                raise ValueError(f"{name}={value!r}: it must lie in 0 ... {high}")
-            object.__setattr__(self, name, operator.index(value))
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), 0, high))
         if self.max_n < max(self.min_n, 1):
             object.__setattr__(self, "bucket", 0)
 

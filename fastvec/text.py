@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec._compressed import decompressed
-from fastvec.config import available_cores
+from fastvec.config import available_cores, checked_int
 from fastvec.errors import CorpusError, CorpusTypeError
 
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
@@ -36,6 +36,8 @@ BLOCK_BYTES = 1 << 20
 BATCH_WORDS = 1 << 15
 """Words of an iterable that are taken at a time."""
 PROGRESS_SECONDS = 0.2
+BOM = b"\xef\xbb\xbf"
+"""What some editors write at the beginning of a file in UTF-8; it belongs to no word."""
 
 SENTENCE_WORDS = 10_000
 """Words of a sentence of the readers below, at most, unless they are told otherwise."""
@@ -48,11 +50,7 @@ _B = TypeVar("_B")
 
 def checked_workers(workers: int | None) -> int:
     """Return the number of threads to use: `workers`, or the cores this process may use where it is None."""
-    if workers is None:
-        return available_cores()
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers={workers!r}: give a number of threads, or None for the cores at hand")
-    return workers
+    return available_cores() if workers is None else checked_int("workers", workers, 1, 4096)
 
 
 # ---- files ----
@@ -113,10 +111,10 @@ def blocks(
 
     A block ends after a newline; after other whitespace where a line is longer than the block; a word longer
     than that makes the block grow. Buffers are taken from `spares`; who has done with a block puts its `obj`
-    there.
+    there. A byte order mark at the beginning of the file is left out.
     """
     with _reading(path) as (read_into, position):
-        rest = bytearray()
+        rest, first = bytearray(), True
         while True:
             size = max(block_bytes or BLOCK_BYTES, 2 * len(rest))
             buffer = spares.pop() if spares and len(spares[-1]) == size else bytearray(size)
@@ -125,14 +123,15 @@ def blocks(
             with memoryview(buffer) as view:
                 while filled < size and (n := read_into(view[filled:])):
                     filled += n
+            start = len(BOM) if first and buffer.startswith(BOM, 0, filled) else 0
             if filled < size:
-                if filled:
-                    yield memoryview(buffer)[:filled], position()
+                if filled > start:
+                    yield memoryview(buffer)[start:filled], position()
                 return
             cut = buffer.rfind(b"\n") + 1 or max(map(buffer.rfind, (b" ", b"\t", b"\r", b"\v", b"\f"))) + 1
-            rest = buffer[cut:]
-            if cut:
-                yield memoryview(buffer)[:cut], position()
+            rest, first = buffer[cut:], first and not cut
+            if cut > start:
+                yield memoryview(buffer)[start:cut], position()
 
 
 # ---- scanning ----
@@ -416,6 +415,8 @@ class LineSentence:
     def _sentences(self, name: object, lines: Iterable[str | bytes]) -> Iterator[list[str]]:
         for number, line in enumerate(islice(lines, self.limit)):
             encoded = line.encode() if isinstance(line, str) else line
+            if not number and lines is self.source:
+                encoded = encoded.removeprefix(BOM)
             yield from _pieces(_decoded(encoded, name, number), self.max_sentence_length)
 
 

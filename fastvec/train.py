@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.averaging import damped_scale, expected_updates
-from fastvec.config import TrainConfig, available_cores
+from fastvec.config import LARGEST, TrainConfig, available_cores
 from fastvec.corpus import EncodedCorpus
 from fastvec.errors import CorpusError, StopTraining, TrainingError
 from fastvec.vocab import Vocab
@@ -40,8 +40,6 @@ MERGE_PARTS = 16
 ROW_ALIGN = 16
 LOSS_SPANS = 64
 """The loss that is told is the mean of so many spans, the latest: about a million tokens."""
-LARGEST = 1e4
-"""Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 _HUGE_PAGE = 1 << 21
 
 

@@ -7,6 +7,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from fastvec.config import LARGEST
 from fastvec.lookup import Array, Key, Lookup
 from fastvec.words import WordTable
 
@@ -29,6 +30,22 @@ class Ragged(Sequence[Array]):
             return [self[j] for j in range(*i.indices(len(self)))]
         at = range(len(self))[i]
         return self.values[self.offsets[at] : self.offsets[at + 1]]
+
+
+def check_numbers(words: WordTable, vectors: Array, ids: NDArray[Any] | None = None) -> None:
+    """Raise ValueError, which names the word, where a vector holds NaN or numbers beyond `LARGEST`.
+
+    `ids` are the words of the vectors; all in their order where None.
+    """
+    for start in range(0, len(vectors), 4096):
+        good = np.abs(vectors[start : start + 4096]) <= LARGEST
+        if not good.all():
+            row = start + int(np.flatnonzero(~good.all(axis=1))[0])
+            value = vectors[row][~good[row - start]][0]
+            raise ValueError(
+                f"the vector of {words[row if ids is None else int(ids[row])]!r} holds {value}, but training goes "
+                f"by numbers of at most {LARGEST:g}; scale the vectors, or leave that word out"
+            )
 
 
 class VectorAttributes(Lookup):
@@ -181,13 +198,15 @@ class VectorAttributes(Lookup):
         Raises
         ------
         ValueError
-            If the vectors are of another size.
+            If the vectors are of another size, or hold numbers that training takes for diverged.
         """
         if vectors.shape[1:] != (self.vector_size,):
             raise ValueError(f"vectors of {vectors.shape[1]} numbers do not fit these of {self.vector_size}")
         theirs = words.find_all(list(self.words))
         mine = np.flatnonzero(theirs >= 0)
-        self.vectors[mine] = vectors[theirs[mine]]
+        adopted = vectors[theirs[mine]]
+        check_numbers(words, adopted, theirs[mine])
+        self.vectors[mine] = adopted
         self.lock(mine, lockf)
         self._norms = None
         return len(mine)

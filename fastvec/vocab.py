@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec.config import MODEL_OPTIONS
 from fastvec.errors import CorpusError, NoVocabularyError
 from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, scan
 from fastvec.words import WordTable
@@ -219,15 +220,8 @@ class Choice:
     trim_rule: TrimRule | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "min_count", _integer("min_count", self.min_count))
-        if self.max_final_vocab is not None:
-            object.__setattr__(self, "max_final_vocab", _integer("max_final_vocab", self.max_final_vocab))
-        if self.min_count < 0:
-            raise ValueError(f"min_count={self.min_count!r}: give a number from 0 on")
-        if self.max_final_vocab is not None and self.max_final_vocab < 1:
-            raise ValueError(
-                f"max_final_vocab={self.max_final_vocab!r}: give a number of words from 1 on, or None"
-            )
+        for name in ("min_count", "max_final_vocab"):
+            object.__setattr__(self, name, MODEL_OPTIONS[name](name, getattr(self, name)))
 
     def threshold(self, counts: list[NDArray[np.int64]]) -> int:
         """Return the count that a word needs: `min_count`, or more where `max_final_vocab` asks for it."""
@@ -260,8 +254,7 @@ class Tally:
     def __init__(
         self, max_vocab_size: int | None = None, trim_rule: TrimRule | None = None, with_ids: bool = False
     ) -> None:
-        if max_vocab_size is not None and (max_vocab_size := _integer("max_vocab_size", max_vocab_size)) < 1:
-            raise ValueError(f"max_vocab_size={max_vocab_size!r}: give a number of words from 1 on, or None")
+        max_vocab_size = MODEL_OPTIONS["max_vocab_size"]("max_vocab_size", max_vocab_size)
         self.in_order = max_vocab_size is not None
         self._limit = max_vocab_size or 0
         self._rule = trim_rule
@@ -385,12 +378,6 @@ def describe(source: object) -> str:
     from os import PathLike
 
     return str(source) if isinstance(source, str | PathLike) else "the sentences"
-
-
-def _integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={value!r}: give an integer")
-    return int(value)
 
 
 def _all_words(table: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import json
 import logging
 import os
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastvec import modelfile
 from fastvec._version import __version__
-from fastvec.config import TrainConfig
+from fastvec.config import MODEL_OPTIONS, TrainConfig, checked_int
 from fastvec.corpus import EncodedCorpus, count_and_encode, the_source
 from fastvec.errors import NoVocabularyError, TrainingError
 from fastvec.model import ClassOnly, ProgressOption
+from fastvec.modelattrs import PARAMETERS
 from fastvec.prediction import Predictions
 from fastvec.progress import Reporter, reporter
 from fastvec.subwords import Subwords
@@ -84,7 +86,7 @@ shrink_windows, cbow_classic
         Whether Ctrl-C ended the last training early. It ends that training with a warning and no exception, so that
         the model, which holds what it had learned, is not lost; a loop over trainings should look here.
     trained_epochs : int
-        Epochs trained so far; each has random numbers of its own.
+        Epochs trained so far, one that was cut short included; each has random numbers of its own.
 
     Raises
     ------
@@ -136,39 +138,29 @@ shrink_windows, cbow_classic
         errors: Errors = "strict",
         progress: ProgressOption = None,
     ) -> None:
-        self.config = TrainConfig(
-            vector_size=vector_size,
-            window=window,
-            shrink_windows=shrink_windows,
-            sample=sample,
-            negative=negative,
-            ns_exponent=ns_exponent,
-            alpha=alpha,
-            min_alpha=min_alpha,
-            epochs=epochs,
-            workers=workers,
-            seed=seed,
-            sg=sg,
-            hs=hs,
-            cbow_mean=cbow_mean,
-            cbow_classic=cbow_classic,
+        given = locals()
+        self._begin(
+            TrainConfig(**{name: given[name] for name in PARAMETERS}),
+            errors,
+            {name: given[name] for name in MODEL_OPTIONS.keys() & given.keys()},
         )
-        self.min_count = self.effective_min_count = min_count
-        self.max_vocab_size, self.max_final_vocab = max_vocab_size, max_final_vocab
-        self.comment, self.compute_loss = comment, bool(compute_loss)
-        self._errors = errors
-        self.interrupted = False
-        self.total_train_time = self.running_training_loss = 0.0
-        self.trained_words = self.trained_epochs = self.train_count = 0
-        self.min_alpha_yet_reached = self.config.alpha
-        self.vocab = self._counted = None
-        self._wv = self._no_vectors()
         if sentences is not None or corpus_file is not None:
             self._build_and_train(the_source(sentences, corpus_file), trim_rule, callbacks, progress)
         elif trim_rule is not None or callbacks:
             logger.warning(
                 "trim_rule and callbacks have no effect without a corpus: pass them to build_vocab, train"
             )
+
+    def _begin(self, config: TrainConfig, errors: Errors, options: dict[str, Any]) -> None:
+        """Be a model without words; `options` are some of `MODEL_OPTIONS`."""
+        self.vocab = self._counted = self._wv = None
+        self.config, self._errors, self.interrupted = config, errors, False
+        self.total_train_time = self.running_training_loss = 0.0
+        self.trained_words = self.trained_epochs = self.train_count = 0
+        given = {name: DEFAULTS[name] for name in DEFAULTS if name in MODEL_OPTIONS} | options
+        begin = {"effective_min_count": given["min_count"], "min_alpha_yet_reached": config.alpha}
+        for name, value in {**begin, **given}.items():
+            setattr(self, name, value)
 
     def __repr__(self) -> str:
         name, c = type(self).__name__, self.config
@@ -278,7 +270,7 @@ shrink_windows, cbow_classic
             raise ValueError(
                 "give total_examples or total_words: total_examples=model.corpus_count after build_vocab of the corpus"
             )
-        if epochs is None or epochs <= 0:
+        if epochs is None or checked_int("epochs", epochs, -(1 << 31), 1 << 31) <= 0:
             raise ValueError(f"epochs={epochs!r}: give a number of epochs from 1 on, as epochs=model.epochs")
         if self.vocab is None:
             raise RuntimeError(
@@ -299,10 +291,12 @@ shrink_windows, cbow_classic
         self, corpus: EncodedCorpus, config: TrainConfig, report: Reporter, callbacks: Iterable[Any]
     ) -> Outcome:
         assert self.vocab is not None
-        self.running_training_loss = 0.0
+        self.running_training_loss, done = 0.0, 0
         with self._watched(callbacks) as watch:
 
             def tell(progress: Progress) -> None:
+                nonlocal done
+                done = progress.words
                 self._note_loss(progress.loss)
                 for listener in (report.training, watch and watch.progress):
                     if listener:
@@ -323,14 +317,14 @@ shrink_windows, cbow_classic
                 self.init_weights()
                 raise
             except BaseException:  # of a callback: the rows have changed
-                self.trained_epochs += config.epochs
+                self.trained_epochs += _epochs(done, corpus)
                 self.wv.refresh()
                 raise
             self._note_loss(outcome.loss)
             self.interrupted = outcome.interrupted
             self.total_train_time += outcome.seconds
             self.trained_words += outcome.words
-            self.trained_epochs += config.epochs
+            self.trained_epochs += _epochs(outcome.words, corpus)
             self.train_count += 1
             share = outcome.words / max(1, corpus.n_words * config.epochs)
             self.min_alpha_yet_reached = config.alpha - (config.alpha - config.min_alpha) * share
@@ -398,12 +392,12 @@ shrink_windows, cbow_classic
         """Write the whole model to a .fvec file, atomically: `load` goes on where it stopped.
 
         The file opens with `KeyedVectors.load` too. ``model.wv.save`` writes the word vectors alone, half the size.
-        Lock factors and attributes of words but their counts are not kept. The other parameters have no effect: there
+        Attributes of words but their counts and lock factors are not kept. The other parameters have no effect: there
         is one file, and no pickle.
         """
         if self.vocab is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
-        options = {name: getattr(self, name) for name in modelfile.OPTIONS}
+        options = {name: getattr(self, name) for name in MODEL_OPTIONS}
         self.wv.metadata |= self._metadata()
         modelfile.write(fname, self.vocab, self._weights, options, self.wv)
 
@@ -433,12 +427,14 @@ shrink_windows, cbow_classic
             AttributeError too, as in gensim.
         """
         held = modelfile.read(fname, workers)
-        model = cls._like(held.subwords, fname)(**dataclasses.asdict(held.config))
+        kind = cls._like(held.subwords, fname)
+        model = kind.__new__(kind)  # a constructor of the user's own may want other arguments
         if held.subwords is not None:
             model.subwords = held.subwords
-        vars(model).update(held.options)
+        model._begin(held.config, "strict", held.options)
         model.vocab, model.trained_epochs = held.vocab, held.trained_epochs
         model._set_weights(held.weights, held.vocab)
+        model._lock(held.locks)
         return model
 
     @classmethod
@@ -449,3 +445,11 @@ shrink_windows, cbow_classic
         from fastvec.fasttext import FastText
 
         return cls if issubclass(cls, FastText) else FastText
+
+
+def _epochs(words: int, corpus: EncodedCorpus) -> int:
+    """Return how many epochs so many words are, one that was cut short included: its random numbers are used up."""
+    return -(-words // max(1, corpus.n_words))
+
+
+DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(Word2Vec).parameters.items()}

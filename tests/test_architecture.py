@@ -37,6 +37,7 @@ LAYERS = [
     ["phrase_counts", "phrase_joining", "phrase_scores"],
     ["prediction"],
     ["model"],
+    ["modelattrs"],
     ["modelfile", "recount", "progress"],
     ["gensimfile"],
     ["train"],

@@ -9,14 +9,18 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec import _compressed, config, text
+from fastvec import Phrases, _compressed, config, text
 from fastvec.errors import CorpusError
+from fastvec.phrase_text import write_joined
+from fastvec.recount import WordCounts
 from fastvec.text import (
+    BOM,
     LineSentence,
     Part,
     PathLineSentences,
@@ -26,6 +30,7 @@ from fastvec.text import (
     stitched,
     text_files,
 )
+from fastvec.vocab import Vocab
 
 COMPRESS = {
     "gz": gzip.compress,
@@ -84,6 +89,37 @@ def test_a_word_longer_than_a_block_stays_whole(file):
 def test_empty_file(file):
     file.write_bytes(b"")
     assert read(file) == []
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 4, 5, 7, 1000])
+@pytest.mark.parametrize("rest", [b"", b"a", b"\n", b" a\n", b"word of \xef\xbb\xbf a text\nb", BOM + b"a"])
+def test_a_byte_order_mark_is_no_word(file, rest, block_bytes):
+    file.write_bytes(BOM + rest)
+    assert b"".join(read(file, block_bytes)) == rest
+
+
+def test_what_is_left_in_a_buffer_is_no_byte_order_mark(file, tmp_path):
+    spares = [bytearray(BOM + b" left")]
+    file.write_bytes(BOM[:1])
+    assert [bytes(data) for data, _ in blocks(file, 8, spares)] == [BOM[:1]] and not spares
+
+
+@pytest.mark.parametrize("pack", [bytes, *COMPRESS.values()])
+def test_no_reader_sees_a_byte_order_mark(each_backend, tmp_path, pack):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "ab":
+        (folder / name).write_bytes(pack(BOM + b"one two\none"))
+    for source in (folder, PathLineSentences(folder), PathLineSentences(folder, limit=2)):
+        assert dict(WordCounts(Vocab.from_source(source, min_count=1))) == {"one": 4, "two": 2}
+    assert list(LineSentence(folder / "a")) == list(Text8Corpus(folder / "a", 2)) == [["one", "two"], ["one"]]
+    for opened in (io.BytesIO(BOM + b"one"), io.StringIO("\ufeffone")):
+        assert list(LineSentence(opened)) == [["one"]]
+    model = Phrases(corpus_file=folder / "a", min_count=1, threshold=0.1)
+    assert dict(model.vocab) == {"one": 2, "two": 1, "one_two": 1}
+    joined = io.BytesIO()
+    write_joined(model, folder / "a", joined)
+    assert joined.getvalue().split() == [b"one", b"two", b"one"]
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
@@ -334,8 +370,9 @@ def test_workers():
     assert text.checked_workers(3) == 3
     assert text.checked_workers(None) == config.available_cores() >= 1
     for bad in [0, -1, 1.5, True, "2"]:
-        with pytest.raises(ValueError, match="workers"):
+        with pytest.raises((ValueError, TypeError), match=f"workers={bad!r}"):
             text.checked_workers(bad)
+    assert type(text.checked_workers(np.int32(2))) is int
 
 
 def test_cores_where_there_is_no_affinity(monkeypatch):

@@ -116,8 +116,6 @@ def test_parameters_set_later_get_their_rows():
     model.hs = 0
     train(model, OLD)
     assert model.syn1neg.any() and planted.purity(model.wv) > 0.9
-    with pytest.raises(ValueError, match="vector_size=8"):
-        model.vector_size = 8
 
 
 def test_joined_vocabularies_are_as_counted_at_once(each_backend):
