@@ -1,8 +1,8 @@
 """Phrases in sentences: what `Phrases` and `FrozenPhrases` do alike."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,19 @@ from numpy.typing import NDArray
 from fastvec import _backend
 
 
+class Known(NamedTuple):
+    """All phrases of a model."""
+
+    joiner: Any
+    """Of the backend"""
+    texts: list[str]
+    scores: list[float]
+
+
 class PhrasedCorpus:
     """The sentences of a corpus with their phrases joined, as they are iterated over; again and again if it can be.
+
+    The phrases are those that the model has when an iteration begins.
 
     Parameters
     ----------
@@ -27,8 +38,7 @@ class PhrasedCorpus:
         return len(self.corpus)
 
     def __iter__(self) -> Iterator[list[str]]:
-        for sentence in self.corpus:
-            yield self.obj._join(sentence)
+        return map(self.obj._join_of_each(), self.corpus)
 
     def __getitem__(self, number: Any) -> Any:
         if not hasattr(self.corpus, "__getitem__"):
@@ -96,46 +106,48 @@ class PhrasesTransformation:
             return []
         if items is sentence:
             sentence = itertools.chain([first], items)
-        return self._join(sentence) if isinstance(first, str) else PhrasedCorpus(self, sentence)
+        return self._join_of_each()(sentence) if isinstance(first, str) else PhrasedCorpus(self, sentence)
 
     def find_phrases(self, sentences: Iterable[Iterable[str]]) -> dict[str, float]:
         """Return the phrases that occur in the sentences, with their scores."""
         found: dict[str, float] = {}
+        known = self._known()
         for sentence in sentences:
             words = sentence if isinstance(sentence, list) else list(sentence)
-            segments = self._segments(words)
-            if segments is None:
-                found.update((phrase, s) for phrase, s in self.analyze_sentence(words) if s is not None)
-                continue
-            texts, scores = self._found_phrases()
-            found.update((texts[i], scores[i]) for i in segments[1] if i >= 0)
+            if known is not None:
+                try:
+                    _, phrases = known.joiner.segments(words)
+                except (TypeError, UnicodeEncodeError):
+                    pass
+                else:
+                    found.update((known.texts[i], known.scores[i]) for i in phrases if i >= 0)
+                    continue
+            found.update((phrase, s) for phrase, s in self.analyze_sentence(words) if s is not None)
         return found
 
-    def _join(self, sentence: Iterable[str]) -> list[str]:
-        words = sentence if isinstance(sentence, list) else list(sentence)
-        joiner = self._joiner()
-        if joiner is not None:
+    def _join_of_each(self) -> Callable[[Iterable[str]], list[str]]:
+        """Return a function that joins the phrases of a sentence, those that are known now."""
+        known = self._known()
+        if known is None:
+            return self._joined_one_by_one
+        joined, texts, one_by_one = known.joiner.joined, known.texts, self._joined_one_by_one
+
+        def join(sentence: Iterable[str]) -> list[str]:
+            words = sentence if isinstance(sentence, list) else list(sentence)
             try:
-                joined: list[str] = joiner.joined(words, self._found_phrases()[0])
-                return joined
+                return joined(words, texts)  # type: ignore[no-any-return]
             except (TypeError, UnicodeEncodeError):  # no str, or no UTF-8: such a word is in no phrase
-                pass
-        return [token for token, _ in self.analyze_sentence(words)]
+                return one_by_one(words)
 
-    def _segments(self, words: list[str]) -> tuple[list[int], list[int]] | None:
-        joiner = self._joiner()
-        try:
-            return None if joiner is None else joiner.segments(words)
-        except (TypeError, UnicodeEncodeError):
-            return None
+        return join
 
-    def _joiner(self) -> Any:
-        """Return the backend's joiner of the phrases, or None where each candidate must be asked for its score."""
+    def _joined_one_by_one(self, sentence: Iterable[str]) -> list[str]:
+        """Join the phrases of a sentence by asking for the score of each candidate."""
+        return [token for token, _ in self.analyze_sentence(sentence)]
+
+    def _known(self) -> Known | None:
+        """Return the phrases, or None where each candidate must be asked for its score."""
         return None
-
-    def _found_phrases(self) -> tuple[list[str], list[float]]:
-        """Return the phrases that the joiner knows, and their scores."""
-        raise NotImplementedError
 
 
 def encoded(words: Iterable[Any]) -> list[str]:

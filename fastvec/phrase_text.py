@@ -90,12 +90,11 @@ def write_joined(
     ValueError
         If each candidate of the model must be scored in Python.
     """
-    joiner = model._joiner()
-    if joiner is None:
+    known = model._known()
+    if known is None:
         raise ValueError(f"{model}: its scorer is a function of Python; freeze the model first")
-    for text in _joined(
-        scan(source, _BlockJoiner(joiner), checked_workers(workers), errors, progress), joiner
-    ):
+    parts = scan(source, _BlockJoiner(known.joiner), checked_workers(workers), errors, progress)
+    for text in _joined(parts, known.joiner):
         output.write(text)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastvec import phrase_store
 from fastvec.corpus import EncodedCorpus
 from fastvec.phrase_counts import PhraseCounts, strings
-from fastvec.phrase_joining import PhrasedCorpus, PhrasesTransformation, encoded, make_joiner
+from fastvec.phrase_joining import Known, PhrasedCorpus, PhrasesTransformation, encoded, make_joiner
 from fastvec.phrase_scores import (
     ENGLISH_CONNECTOR_WORDS,
     NEGATIVE_INFINITY,
@@ -304,17 +304,10 @@ class Phrases(_PhrasesTransformation):
         """
         phrase_store.save_phrases(self, fname)
 
-    def _joiner(self) -> Any:
+    def _known(self) -> Known | None:
+        """Return all that `score_candidate` would find."""
         if not self._fast() or not self.delimiter:
             return None
-        return self._known()[0]
-
-    def _found_phrases(self) -> tuple[list[str], list[float]]:
-        _, texts, scores = self._known()
-        return texts, scores
-
-    def _known(self) -> tuple[Any, list[str], list[float]]:
-        """Return a joiner of all that `score_candidate` would find, its phrases and their scores."""
         key = self.min_count, self.threshold, self.delimiter, self.scoring, self.connector_words
         if self.__dict__.get("_cache", (None,))[0] != key:
             left, right, scores, odd = self._scored(plain=True)
@@ -334,8 +327,8 @@ class Phrases(_PhrasesTransformation):
                         more.append((len(word_a.encode()), len(word_b.encode())))
             splits = np.concatenate([splits, np.array(more, np.int32).reshape(-1, 2)])
             joiner = make_joiner(texts, self.delimiter, self.connector_words, splits)
-            self._cache = key, (joiner, texts, found)
-        known: tuple[Any, list[str], list[float]] = self._cache[1]
+            self._cache = key, Known(joiner, texts, found)
+        known: Known = self._cache[1]
         return known
 
 
@@ -380,23 +373,16 @@ class FrozenPhrases(_PhrasesTransformation):
         """Write the phrases as one file, atomically; see `Phrases.save`."""
         phrase_store.save_frozen(self, fname)
 
-    def _joiner(self) -> Any:
+    def _known(self) -> Known | None:
         if type(self).score_candidate is not FrozenPhrases.score_candidate:
             return None
-        return self._known()[0]
-
-    def _found_phrases(self) -> tuple[list[str], list[float]]:
-        _, texts, scores = self._known()
-        return texts, scores
-
-    def _known(self) -> tuple[Any, list[str], list[float]]:
         grams = self.phrasegrams
         key = id(grams), len(grams), self.threshold, self.delimiter, self.connector_words
         if self.__dict__.get("_cache", (None,))[0] != key:
             texts = [text for text in grams if grams[text] > self.threshold]
             joiner = make_joiner(texts, self.delimiter, self.connector_words)
-            self._cache = key, (joiner, texts, [grams[text] for text in texts])
-        known: tuple[Any, list[str], list[float]] = self._cache[1]
+            self._cache = key, Known(joiner, texts, [grams[text] for text in texts])
+        known: Known = self._cache[1]
         return known
 
 

@@ -47,10 +47,15 @@ cdef extern from "phrase_join.h" nogil:
 
     int fv_joiner_build(fv_joiner *joiner, int64_t n)
     int fv_is_connector(const fv_joiner *joiner, const uint8_t *word, int64_t n, const uint8_t *end)
-    int fv_extend(fv_candidate *candidate, const fv_joiner *joiner, fv_piece piece)
-    int64_t fv_match(const fv_joiner *joiner, const fv_candidate *candidate, fv_piece last)
+    int fv_extend(fv_candidate *candidate, const fv_joiner *joiner, fv_piece piece, fv_text text)
+    int64_t fv_match(const fv_joiner *joiner, const fv_candidate *candidate, fv_piece last, fv_text text)
     int64_t fv_join_text(const fv_joiner *joiner, fv_candidate *candidate, fv_writer *writer,
                          const uint8_t *text, int64_t n, int last)
+
+
+cdef enum:
+    ALONE = -1
+    LEFT_OUT = -2
 
 
 cdef int check(int64_t status) except -1:
@@ -122,52 +127,71 @@ cdef class Joiner:
         check(stop)
         return text[:writer.n], stop, bool(writer.begun)
 
+    cdef int64_t read(self, fv_candidate *begun, object word) except -9:
+        """Read the next word of a sentence: the number of the phrase that it ends, with all that was `begun`; else
+        ALONE, a word that stands for itself as yet; or LEFT_OUT, an empty one.
+        """
+        cdef:
+            fv_piece piece
+            fv_text text
+            int64_t phrase = ALONE
+            Py_ssize_t length
+        piece.at = <const uint8_t *>PyUnicode_AsUTF8AndSize(word, &length)
+        piece.length = length
+        text = fv_text_of(piece.at, length)
+        if fv_is_connector(&self.joiner, piece.at, length, piece.at + length):
+            if begun.n:
+                check(fv_extend(begun, &self.joiner, piece, text))
+            return ALONE
+        if begun.n:
+            phrase = fv_match(&self.joiner, begun, piece, text)
+            begun.n = 0
+        if phrase < 0:
+            if not length:
+                return LEFT_OUT
+            check(fv_extend(begun, &self.joiner, piece, text))
+        return phrase
+
     def segments(self, list words not None):
         """Return ``(stops, phrases)`` of a sentence: where each piece of it ends, and which phrase it is, or -1.
 
         Raises TypeError or UnicodeEncodeError at a word that is no str or does not encode.
         """
         cdef:
-            fv_candidate candidate
-            fv_piece piece
-            Py_ssize_t length, i = 0
-            int64_t phrase, k
+            fv_candidate begun
+            int64_t phrase, before, i = 0
             list stops = [], phrases = []
-        memset(&candidate, 0, sizeof(candidate))
+        memset(&begun, 0, sizeof(begun))
         try:
             for word in words:
-                piece.at = <const uint8_t *>PyUnicode_AsUTF8AndSize(word, &length)
-                piece.length = length
-                if fv_is_connector(&self.joiner, piece.at, length, piece.at + length):
-                    if candidate.n:
-                        check(fv_extend(&candidate, &self.joiner, piece))
-                    else:
-                        stops.append(i + 1)
-                        phrases.append(-1)
-                else:
-                    phrase = fv_match(&self.joiner, &candidate, piece) if candidate.n else -1
-                    if phrase < 0:
-                        for k in range(candidate.n):
-                            stops.append(i - candidate.n + k + 1)
-                            phrases.append(-1)
-                    else:
-                        stops.append(i + 1)
-                        phrases.append(phrase)
-                    candidate.n = 0
-                    if phrase < 0 and length:
-                        check(fv_extend(&candidate, &self.joiner, piece))
+                before = begun.n
+                phrase = self.read(&begun, word)
                 i += 1
-            for k in range(candidate.n):
-                stops.append(i - candidate.n + k + 1)
-                phrases.append(-1)
+                if phrase >= 0:
+                    del stops[len(stops) - before:], phrases[len(phrases) - before:]
+                if phrase != LEFT_OUT:
+                    stops.append(i)
+                    phrases.append(phrase)
         finally:
-            free(candidate.pieces)
+            free(begun.pieces)
         return stops, phrases
 
     def joined(self, list words not None, list texts not None):
-        """Return the sentence with its phrases joined; ``texts[i]`` is phrase i as str."""
-        cdef list out = []
-        stops, phrases = self.segments(words)
-        for stop, phrase in zip(stops, phrases):
-            out.append(words[stop - 1] if phrase < 0 else texts[phrase])
+        """Return the sentence with its phrases joined; ``texts[i]`` is phrase i as str. Errors as of `segments`."""
+        cdef:
+            fv_candidate begun
+            int64_t phrase, before
+            list out = []
+        memset(&begun, 0, sizeof(begun))
+        try:
+            for word in words:
+                before = begun.n
+                phrase = self.read(&begun, word)
+                if phrase >= 0:
+                    del out[len(out) - before:]
+                    out.append(texts[phrase])
+                elif phrase == ALONE:
+                    out.append(word)
+        finally:
+            free(begun.pieces)
         return out

@@ -47,8 +47,8 @@ static FV_INLINE int fv_is_connector(const fv_joiner *j, const uint8_t *word, in
     return fv_table_slot(&j->connectors, &token)->id != 0;
 }
 
-static inline int fv_extend(fv_candidate *c, const fv_joiner *j, fv_piece piece) {
-    fv_text text = fv_text_of(piece.at, piece.length);
+/* Add a word to what may become a phrase; `text` is its hash, here and below. */
+static inline int fv_extend(fv_candidate *c, const fv_joiner *j, fv_piece piece, fv_text text) {
     if (c->n == c->room) {
         int64_t room = 2 * c->room + 16;
         void *grown = fv_grow(c->pieces, room, sizeof *c->pieces);
@@ -78,8 +78,8 @@ static inline int fv_is_phrase(const fv_joiner *j, int64_t i, const fv_candidate
 }
 
 /* The phrase that the candidate and a last word are, or -1. */
-static FV_INLINE int64_t fv_match(const fv_joiner *j, const fv_candidate *c, fv_piece last) {
-    uint64_t hash = fv_key_hash(fv_append(c->hash, fv_text_of(last.at, last.length))), at;
+static FV_INLINE int64_t fv_match(const fv_joiner *j, const fv_candidate *c, fv_piece last, fv_text text) {
+    uint64_t hash = fv_key_hash(fv_append(c->hash, text)), at;
     for (at = hash & j->mask; j->entries[at].phrase; at = (at + 1) & j->mask)
         if (j->entries[at].hash == hash && fv_is_phrase(j, j->entries[at].phrase - 1, c, last))
             return j->entries[at].phrase - 1;
@@ -105,20 +105,21 @@ static FV_INLINE void fv_dissolve(fv_candidate *c, fv_writer *w) {
 
 static FV_INLINE int fv_join_word(const fv_joiner *j, fv_candidate *c, fv_writer *w, fv_piece word,
                                   const uint8_t *end) {
+    fv_text text = fv_text_of(word.at, word.length);
     int64_t phrase;
     if (fv_is_connector(j, word.at, word.length, end)) {
-        if (c->n) return fv_extend(c, j, word);
+        if (c->n) return fv_extend(c, j, word, text);
         fv_write(w, word.at, word.length);
         return FV_OK;
     }
-    phrase = c->n ? fv_match(j, c, word) : -1;
+    phrase = c->n ? fv_match(j, c, word, text) : -1;
     if (phrase >= 0) {
         fv_write(w, j->text + j->offsets[phrase], j->offsets[phrase + 1] - j->offsets[phrase]);
         c->n = 0;
         return FV_OK;
     }
     fv_dissolve(c, w);
-    return fv_extend(c, j, word);
+    return fv_extend(c, j, word, text);
 }
 
 /* Join text[0:n] into w->out (room for n + 1 bytes, and for a delimiter every other one); words stand a blank apart,
