@@ -60,6 +60,10 @@ class PhrasesTransformation:
     def __init__(self, connector_words: Iterable[str]) -> None:
         self.connector_words = frozenset(connector_words)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs: phrases are looked up anew in it."""
+        return {name: value for name, value in self.__dict__.items() if name != "_cache"}
+
     def score_candidate(
         self, word_a: str, word_b: str, in_between: Sequence[str]
     ) -> tuple[str, float] | tuple[None, None]:
