@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import recount
-from fastvec.config import TrainConfig
+from fastvec.config import TrainConfig, checked_int
 from fastvec.corpus import the_source
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.modelattrs import Attributes
@@ -104,8 +104,13 @@ class Model(Attributes):
         """Take the words from a mapping of words to counts; otherwise as `build_vocab`."""
         if update:
             self._check_update()
+        if not isinstance(word_freq, Mapping):
+            raise TypeError(
+                f"word_freq: a mapping of words to counts is needed, not {type(word_freq).__name__}"
+            )
+        sentences = checked_int("corpus_count", corpus_count or 0, 0, 1 << 62)
         self._counted = dataclasses.replace(
-            Vocab.from_counts(word_freq, min_count=0), corpus_sentences=corpus_count or 0
+            Vocab.from_counts(word_freq, min_count=0), corpus_sentences=sentences
         )
         self.prepare_vocab(update, keep_raw_vocab, trim_rule, min_count)
 
@@ -165,15 +170,16 @@ class Model(Attributes):
         if self._counted is None:
             raise RuntimeError("no words were counted yet: call scan_vocab before prepare_vocab")
         counted = self._counted
+        sample = dataclasses.replace(self.config, sample=sample or self.config.sample).sample
         choice = Choice(min_count or self.min_count, self.max_final_vocab, trim_rule)
         needed = choice.threshold([counted.counts])
         keep = recount.chosen(counted, choice)
-        found: dict[str, Any] = recount.report(counted, keep, sample or self.config.sample)
+        found: dict[str, Any] = recount.report(counted, keep, sample)
         found["memory"] = self.estimate_memory(found["num_retained_words"])
         self.effective_min_count = needed
         if dry_run:
             return found
-        self.min_count, self.sample = choice.min_count, sample or self.config.sample
+        self.min_count, self.sample = choice.min_count, sample
         self._counted = counted if keep_raw_vocab else None
         if update:
             self._grow(counted, keep)
@@ -345,6 +351,8 @@ class Model(Attributes):
 
     def reset_from(self, other_model: "Model") -> None:
         """Take over another model's words and counts, and start the vectors anew, at random."""
+        if not isinstance(other_model, Model):
+            raise TypeError(f"reset_from: a model is needed, not {type(other_model).__name__}")
         if other_model.vocab is None:
             raise RuntimeError("the other model has no vocabulary to take over")
         self._counted = None

@@ -6,6 +6,7 @@ Mikolov, Sutskever, Chen, Corrado, Dean, "Distributed Representations of Words a
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import phrase_store
+from fastvec.config import checked_int, checked_number, checked_text
 from fastvec.corpus import EncodedCorpus
 from fastvec.phrase_counts import PhraseCounts, strings
 from fastvec.phrase_joining import Known, PhrasedCorpus, PhrasesTransformation, encoded, make_joiner
@@ -72,6 +74,12 @@ class _PhrasesTransformation(PhrasesTransformation):
         model.__dict__.update(state)
         checked_scorer(model.scoring)
         return model
+
+
+def _number(name: str, value: Any) -> float:
+    """Return a number as an int where it is one, or as a float."""
+    number = checked_number(name, value, -sys.float_info.max, sys.float_info.max)
+    return int(value) if hasattr(value, "__index__") else number
 
 
 class Phrases(_PhrasesTransformation):
@@ -133,7 +141,15 @@ class Phrases(_PhrasesTransformation):
         errors: Errors = "strict",
         progress: Progress | None = None,
     ) -> None:
+        if isinstance(connector_words, str) or not isinstance(connector_words, Iterable):
+            raise TypeError(
+                f"connector_words={connector_words!r}: a set of words is needed, as {{'of', 'the'}}"
+            )
         super().__init__(connector_words)
+        min_count, threshold = _number("min_count", min_count), _number("threshold", threshold)
+        max_vocab_size = checked_int("max_vocab_size", max_vocab_size, -(1 << 62), 1 << 62)
+        progress_per = checked_int("progress_per", progress_per, 1, 1 << 62)
+        delimiter = checked_text("delimiter", delimiter)
         if min_count <= 0:
             raise ValueError(f"min_count should be at least 1, not {min_count!r}")
         if threshold <= 0 and scoring == "default":

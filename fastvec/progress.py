@@ -74,6 +74,8 @@ def reporter(progress: bool | Training | Bars | None) -> Iterator[Reporter]:
         yield Reporter(training=progress)
     elif not progress:
         yield Reporter()
+    elif progress is not True and not isinstance(progress, Bars):
+        raise TypeError(f"progress={progress!r}: True for a bar, or a callable, is needed")
     else:
         with contextlib.closing(Bars() if progress is True else progress) as bars:
             yield Reporter(bars.reading, bars.training)

@@ -241,10 +241,10 @@ shrink_windows, cbow_classic
         ValueError
             Without `epochs`, or without both of `total_examples` and `total_words`.
         """
-        self._check_parameters(start_alpha or self.config.alpha)
         self._check_training(epochs, total_examples, total_words)
         changes: dict[str, Any] = {"epochs": epochs, "alpha": start_alpha, "min_alpha": end_alpha}
         config = dataclasses.replace(self.config, **{k: v for k, v in changes.items() if v})
+        self._check_parameters(config.alpha)
         source = the_source(corpus_iterable, corpus_file)
         if compute_loss is not None:
             self.compute_loss = bool(compute_loss)

@@ -7,7 +7,7 @@ import numpy as np
 import planted
 import pytest
 
-from fastvec import FastText, KeyedVectors, Word2Vec, store
+from fastvec import FastText, KeyedVectors, Phrases, Word2Vec, store
 from fastvec.config import LARGEST, TrainConfig
 from fastvec.errors import FormatError, StopTraining
 from fastvec.words import WordTable
@@ -316,3 +316,43 @@ def test_an_epoch_cut_short_counts():
     model.build_vocab(SENTENCES)
     train(model, SENTENCES * 100, epochs=1000, callbacks=[Stop()])
     assert model.trained_epochs == -(-model.trained_words // 120_000) < 1000
+
+
+# ---- Calls
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m: train(m, start_alpha="x"), "alpha='x': a number"),
+        (lambda m: train(m, epochs="5"), "epochs='5': an integer"),
+        (lambda m: train(m, progress="yes"), "progress='yes': True for a bar"),
+        (lambda m: m.build_vocab_from_freq(["a"]), "word_freq: a mapping .* not list"),
+        (lambda m: m.build_vocab_from_freq({"a": 1}, corpus_count="x"), "corpus_count='x'"),
+        (lambda m: m.build_vocab(SENTENCES, sample="x"), "sample='x': a number"),
+        (lambda m: m.reset_from(5), "a model is needed, not int"),
+        (lambda m: Phrases(SENTENCES, min_count="5"), "min_count='5': a number"),
+        (lambda m: Phrases(SENTENCES, threshold=None), "threshold=None: a number"),
+        (lambda m: Phrases(SENTENCES, max_vocab_size="x"), "max_vocab_size='x': an integer"),
+        (lambda m: Phrases(SENTENCES, progress_per="x"), "progress_per='x': an integer"),
+        (lambda m: Phrases(SENTENCES, delimiter=b"_"), "delimiter=b'_': a str"),
+        (lambda m: Phrases(SENTENCES, connector_words="of"), "connector_words='of': a set of words"),
+        (lambda m: Phrases(SENTENCES, connector_words=None), "connector_words=None: a set of words"),
+    ],
+)
+def test_a_wrong_type_is_named(call, words):
+    model = Word2Vec(SENTENCES, **SMALL)
+    with pytest.raises(TypeError, match=words):
+        call(model)
+
+
+def test_numbers_of_phrases(tmp_path):
+    for name in ("min_count", "threshold"):
+        with pytest.raises(ValueError, match=f"{name}=nan"):
+            Phrases(SENTENCES, **{name: np.nan})
+    with pytest.raises(ValueError, match="progress_per=0"):
+        Phrases(SENTENCES, progress_per=0)
+    model = Phrases(SENTENCES, min_count=np.int64(1), threshold=np.float32(0.5), max_vocab_size=np.int32(99))
+    model.save(tmp_path / "p")
+    loaded = Phrases.load(tmp_path / "p")
+    assert (loaded.min_count, loaded.threshold, loaded.max_vocab_size) == (1, 0.5, 99)
