@@ -30,9 +30,9 @@ VARIANTS = (
     Variant(
         "avx512",
         X86_64,
-        ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"),
+        ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma", "-mprfchw"),
         ("/arch:AVX512",),
-        frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma"}),
+        frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma", "prfchw"}),
     ),
 )
 

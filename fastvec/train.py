@@ -33,6 +33,8 @@ HOT_ROWS = 512
 """Most frequent words whose rows each of many threads keeps to itself between merges."""
 HOT_THREADS = 4
 """From so many threads on they do. Fewer contend little, and learn faster from each other's every step."""
+HOT_NODES = 128
+"""Nodes below the root of the Huffman tree of which fewer threads, too, keep copies: every step writes to them."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_PARTS = 16
@@ -179,7 +181,8 @@ class _Run:
         self.failure: BaseException | None = None
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
         spans = self.total // SPAN
-        keep_hot = self.threads >= HOT_THREADS and spans >= HOT_SPANS * self.threads
+        contended = self.threads >= HOT_THREADS or (self.threads > 1 and config.hs)
+        keep_hot = contended and spans >= HOT_SPANS * self.threads
         self.scales = self._hot_scales() if keep_hot else None
         self._span_lock = threading.Lock()
 
@@ -274,11 +277,12 @@ class _Run:
         counts = self.vocab.counts
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
+        hot = (HOT_ROWS, HOT_ROWS, HOT_ROWS) if self.threads >= HOT_THREADS else (0, 0, HOT_NODES)
+        updates = expected_updates(
+            counts, kept, self.config, self.tree, bags=self.weights.bags is not None
+        )
         return tuple(
-            damped_scale(u[:HOT_ROWS] * centres, self.threads)
-            for u in expected_updates(
-                counts, kept, self.config, self.tree, bags=self.weights.bags is not None
-            )
+            damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True)
         )
 
     def progress(self, seconds: float) -> Progress:

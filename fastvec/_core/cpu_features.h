@@ -1,6 +1,6 @@
 /* Which instruction sets the running CPU and operating system support.
  *
- * x86: CPUID leaves 1 and 7, and XGETBV, since a set is usable only where the system saves its registers:
+ * x86: CPUID leaves 1, 7 and 0x80000001, and XGETBV, since a set is usable only where the system saves its registers:
  * XCR0 bits 1-2 for the 256-bit registers, bits 5-7 as well for the 512-bit ones. (Intel SDM, vol. 1, 13-14.)
  * arm64: NEON is part of the base architecture.
  * Compiled for the baseline, so that it runs anywhere. */
@@ -9,7 +9,7 @@
 
 enum {
     FV_SSE2 = 1, FV_AVX2 = 2, FV_FMA = 4, FV_AVX512F = 8, FV_AVX512DQ = 16, FV_AVX512BW = 32, FV_AVX512VL = 64,
-    FV_NEON = 128
+    FV_NEON = 128, FV_PRFCHW = 256
 };
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -34,6 +34,11 @@ static unsigned fv_xcr0(void) {
 
 static unsigned fv_cpu_features(void) {
     unsigned r[4], found = FV_SSE2, leaf1_c, leaf7_b, xcr0;
+    fv_cpuid(0x80000000u, 0, r);
+    if (r[0] >= 0x80000001u) {
+        fv_cpuid(0x80000001u, 0, r);
+        if (r[2] & (1u << 8)) found |= FV_PRFCHW;
+    }
     fv_cpuid(0, 0, r);
     if (r[0] < 7) return found;
     fv_cpuid(1, 0, r);

@@ -12,6 +12,8 @@
 cdef enum:
     WORD_DRAWS = 2  # noise words a group, times `negative`
     BAG_DRAWS = 4   # where one input row goes with all words of its window
+    PATH_LEAD = 8   # words ahead whose paths are fetched
+    UPPER_NODES = 8  # of a path, that stay in the cache
 
 cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t place) noexcept nogil:
     """Draw the group's random bits and fetch the entries of the alias table that they will ask for."""
@@ -22,12 +24,13 @@ cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t
 
 
 cdef inline void fetch_path(const Objective *o, const Reader *r, int32_t centre) noexcept nogil:
-    """Fetch the path of a centre, and, some centres ahead, the place where such a path begins."""
-    cdef int32_t later = centre + 8
+    """Fetch the path of a centre to come, and, further ahead, the place where such a path begins."""
+    cdef int32_t soon = centre + PATH_LEAD, later = centre + 2 * PATH_LEAD
     if later < r.n and r.ids[later] >= 0:
         fv_prefetch(o.paths.offsets + r.ids[later])
-    fv_prefetch(o.paths.items + o.paths.offsets[r.ids[centre]])
-    fv_prefetch(o.paths.items + o.paths.offsets[r.ids[centre]] + CACHE_LINE // 4)
+    if soon < r.n and r.ids[soon] >= 0:
+        fv_prefetch(o.paths.items + o.paths.offsets[r.ids[soon]])
+        fv_prefetch(o.paths.items + o.paths.offsets[r.ids[soon]] + CACHE_LINE // 4)
 
 
 cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t word, float label) noexcept nogil:
@@ -47,12 +50,32 @@ cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t
     return g.n - 1
 
 
+cdef inline void _add_path(const Objective *o, Group *g, int32_t word) noexcept nogil:
+    """Point at the nodes of a word's path, and fetch those below the ones that stay in the cache."""
+    cdef:
+        const int32_t *path = o.paths.items + o.paths.offsets[word]
+        int32_t length = <int32_t>(o.paths.offsets[word + 1] - o.paths.offsets[word]), s
+        float **y = g.y + g.n
+        float *label = g.label + g.n
+        float *count = g.count + g.n
+        float *shared = o.nodes.shared
+        float *hot = o.nodes.hot
+        int64_t stride = o.nodes.stride
+        int32_t n_hot = o.nodes.n_hot
+    for s in range(length):
+        y[s] = (hot if path[s] >> 1 < n_hot else shared) + (path[s] >> 1) * stride
+        label[s] = 1 - (path[s] & 1)
+        count[s] = 1
+    for s in range(UPPER_NODES, length):
+        fv_fetch_row(y[s], stride)
+    g.n += length
+
+
 cdef inline void choose_targets(const Objective *o, Group *g, const int32_t *ids, int32_t start,
                                 int32_t stop) noexcept nogil:
     """Point at the output rows for the words of entries [start, stop), or of the first of them that fit."""
     cdef:
         int32_t e, k, word
-        int64_t s
         uint64_t seen = 0
         const Rows *rows = &o.y if o.draws else &o.nodes
     g.n = 0
@@ -67,9 +90,4 @@ cdef inline void choose_targets(const Objective *o, Group *g, const int32_t *ids
     for k in range(g.n_positive):
         g.count[k] = 0
     if o.paths.offsets != NULL:
-        word = ids[start]
-        for s in range(o.paths.offsets[word], o.paths.offsets[word + 1]):
-            g.y[g.n] = row(&o.nodes, o.paths.items[s] >> 1)
-            g.label[g.n] = 1 - (o.paths.items[s] & 1)
-            g.count[g.n] = 1
-            g.n += 1
+        _add_path(o, g, ids[start])

@@ -26,11 +26,26 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
 #include <immintrin.h>
+#define FV_X86 1
+#endif
+
+/* FV_PREFETCH asks for a line that will be read, FV_PREFETCH_OWN for one that will be written: it comes as one's own, and
+ * the store need not ask for it again. As assembly, since gcc moves the intrinsic down to where it comes too late. */
+#if defined(FV_X86) && (defined(__GNUC__) || defined(__clang__))
+#define FV_PREFETCH(p) __asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)(p)))
+#ifdef __PRFCHW__
+#define FV_PREFETCH_OWN(p) __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(p)))
+#endif
+#elif defined(FV_X86)
 #define FV_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #elif defined(__GNUC__) || defined(__clang__)
-#define FV_PREFETCH(p) __builtin_prefetch(p, 1)
+#define FV_PREFETCH(p) __builtin_prefetch(p)
+#define FV_PREFETCH_OWN(p) __builtin_prefetch(p, 1)
 #else
 #define FV_PREFETCH(p) ((void)(p))
+#endif
+#ifndef FV_PREFETCH_OWN
+#define FV_PREFETCH_OWN(p) FV_PREFETCH(p)
 #endif
 
 #if defined(__AVX512F__)

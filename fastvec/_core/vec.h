@@ -140,13 +140,13 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             now[j] = apart ? vf_load(y_new[j] + d) : old[j];
         }
         if (d % FV_ROW_ALIGN == 0) { /* a cache line */
-            FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH(ahead[j] + d);
-            FV_UNROLL for (j = 0; j < (apart ? columns : FV_GROUP); j++) if (last) FV_PREFETCH(newest[j] + d);
+            FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH_OWN(ahead[j] + d);
+            FV_UNROLL for (j = 0; j < (apart ? columns : FV_GROUP); j++) if (last) FV_PREFETCH_OWN(newest[j] + d);
         }
         for (i = 0; i < m; i++, gi++, gathered += width) {
             float *const xi = x[i] + d;
             vf xv = vf_load(xi);
-            if (apart && d % FV_ROW_ALIGN == 0) FV_PREFETCH(ahead[i] + d);
+            if (apart && d % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(ahead[i] + d);
             vf dx = last ? (first ? xv : vf_add(xv, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
             FV_UNROLL for (j = 0; j < columns; j++) {
                 vf g = vf_set1(gi[j * FV_MAX_ROWS]);
@@ -156,6 +156,43 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             vf_store(last ? xi : gathered, dx);
         }
         FV_UNROLL for (j = 0; j < columns; j++) vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
+    }
+}
+
+/* The same for a single row of Y, whose additions each wait for the one before: `strips` registers of it at once. */
+static FV_INLINE void fv_update_strips(const int strips, const fv_block *b, int64_t d0) {
+    float *const *x = b->x, *const *ahead = b->ahead;
+    float *const y_new = b->y_new[0] + d0, *const newest = b->newest[0] + d0;
+    const float *const y = b->y[0] + d0, *const g = b->g;
+    const int64_t m = b->m;
+    vf old[4], now[4];
+    int64_t i;
+    int k;
+    FV_UNROLL for (k = 0; k < strips; k++) {
+        old[k] = vf_load(y + k * VF_WIDTH);
+        now[k] = vf_load(y_new + k * VF_WIDTH);
+        if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(newest + k * VF_WIDTH);
+    }
+    for (i = 0; i < m; i++) {
+        float *const xi = x[i] + d0, *const next = ahead[i] + d0;
+        const vf gi = vf_set1(g[i]);
+        FV_UNROLL for (k = 0; k < strips; k++) {
+            const vf xv = vf_load(xi + k * VF_WIDTH);
+            if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(next + k * VF_WIDTH);
+            vf_store(xi + k * VF_WIDTH, vf_fma(gi, old[k], xv));
+            now[k] = vf_fma(gi, xv, now[k]);
+        }
+    }
+    FV_UNROLL for (k = 0; k < strips; k++) vf_store(y_new + k * VF_WIDTH, now[k]);
+}
+
+static FV_INLINE void fv_update_row(const fv_block *b) {
+    int64_t d = 0;
+    for (; d + 4 * VF_WIDTH <= b->width; d += 4 * VF_WIDTH) fv_update_strips(4, b, d);
+    switch ((b->width - d) / VF_WIDTH) {
+    case 1: fv_update_strips(1, b, d); break;
+    case 2: fv_update_strips(2, b, d); break;
+    case 3: fv_update_strips(3, b, d); break;
     }
 }
 
@@ -184,7 +221,7 @@ static FV_INLINE void fv_update(const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
     if (b->y_new != b->y) {
         switch (b->n) {
-        case 1: fv_update_tile(1, 1, 1, 1, b, 0); break;
+        case 1: fv_update_row(b); break;
         case 2: fv_update_tile(2, 1, 1, 1, b, 0); break;
         case 3: fv_update_tile(3, 1, 1, 1, b, 0); break;
         default: fv_update_tile(FV_GROUP, 1, 1, 1, b, 0); break;
@@ -319,7 +356,7 @@ static FV_INLINE void fv_blend_row(float *row, float scale, const float *wanted,
 
 static FV_INLINE void fv_fetch_row(const float *row, int64_t width) {
     int64_t d;
-    for (d = 0; d < width; d += FV_ROW_ALIGN) FV_PREFETCH(row + d);
+    for (d = 0; d < width; d += FV_ROW_ALIGN) FV_PREFETCH_OWN(row + d);
 }
 
 /* One row of a merge: shared += scale (mine - base); mine = base = shared. */
