@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastvec.config import TrainConfig
     from fastvec.corpus import EncodedCorpus
     from fastvec.errors import CorpusError, FormatError, StopTraining, TrainingError
+    from fastvec.facebook import load_facebook_model, load_facebook_vectors, save_facebook_model
     from fastvec.fasttext import FastText
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
@@ -48,6 +49,9 @@ __all__ = [
     "Vocab",
     "Word2Vec",
     "__version__",
+    "load_facebook_model",
+    "load_facebook_vectors",
+    "save_facebook_model",
 ]
 
 _MODULES = {
@@ -55,6 +59,7 @@ _MODULES = {
     "config": ("TrainConfig",),
     "corpus": ("EncodedCorpus",),
     "errors": ("CorpusError", "FormatError", "StopTraining", "TrainingError"),
+    "facebook": ("load_facebook_model", "load_facebook_vectors", "save_facebook_model"),
     "fasttext": ("FastText",),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),

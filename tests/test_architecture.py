@@ -30,6 +30,7 @@ LAYERS = [
     ["cli_train"],
     ["demo"],
     ["phrase_text"],
+    ["facebook"],
     ["fasttext"],
     ["word2vec", "phrases"],
     ["callbacks"],

@@ -24,7 +24,7 @@ from fastvec.errors import FormatError
 
 StrPath = str | os.PathLike[str]
 
-FORMATS = {"word2vec": "fastvec.formats.word2vec"}
+FORMATS = {name: f"fastvec.formats.{name}" for name in ("word2vec", "fasttext")}
 """Name of each format and its module, which is imported when it is needed."""
 
 
