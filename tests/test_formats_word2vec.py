@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from fastvec import formats
 from fastvec.errors import FormatError
-from fastvec.formats import word2vec
+from fastvec.formats import lines, source, word2vec
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.words import WordTable
 
@@ -59,10 +59,12 @@ def test_written_as_gensim_writes(path, binary, raw):
 
 @pytest.mark.parametrize("binary, raw", [(False, TEXT), (True, BINARY), (True, C_BINARY)])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
-@pytest.mark.parametrize("chunk, lines", [(word2vec.CHUNK, word2vec.LINES), (1, 1), (7, 3)])
-def test_read_however_it_comes(path, monkeypatch, binary, raw, compress, chunk, lines):
-    monkeypatch.setattr(word2vec, "CHUNK", chunk)
-    monkeypatch.setattr(word2vec, "LINES", lines)
+@pytest.mark.parametrize("chunk, n", [(source.CHUNK, lines.LINES), (1, 1), (7, 3)])
+def test_read_however_it_comes(each_backend, path, monkeypatch, binary, raw, compress, chunk, n):
+    for module in (source, lines):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(lines, "LINES", n)
+    monkeypatch.setattr(source, "RECORDS", n)
     path.write_bytes(compress(raw))
     check(word2vec.read(path, binary=binary))
     check(word2vec.read(path, binary=binary, limit=2), 2)
@@ -271,7 +273,7 @@ def test_damaged_binary(path, monkeypatch):
         word2vec.read(path, binary=True)
     check(word2vec.read(path, binary=True, limit=3), 3)
     monkeypatch.setattr(word2vec, "MAX_WORD", 10)
-    monkeypatch.setattr(word2vec, "CHUNK", 8)
+    monkeypatch.setattr(source, "CHUNK", 8)
     path.write_bytes(b"4 1\na " + b"x" * 1000)
     with pytest.raises(FormatError, match="byte 10: no word of up to 10 bytes"):
         word2vec.read(path, binary=True)

@@ -168,6 +168,9 @@ class Words:
         self._texts: list[Bytes] = []
         self._lengths: list[Bounds] = []
 
+    def __len__(self) -> int:
+        return sum(map(len, self._lengths))
+
     def append(self, data: Bytes, bounds: Bounds) -> None:
         """Add the words of some records."""
         lengths = bounds[:, 1] - bounds[:, 0]
