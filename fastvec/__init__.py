@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastvec.fasttext import FastText
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.opening import check, load
     from fastvec.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
     from fastvec.vocab import Vocab
@@ -49,6 +50,8 @@ __all__ = [
     "Vocab",
     "Word2Vec",
     "__version__",
+    "check",
+    "load",
     "load_facebook_model",
     "load_facebook_vectors",
     "save_facebook_model",
@@ -63,6 +66,7 @@ _MODULES = {
     "fasttext": ("FastText",),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
+    "opening": ("check", "load"),
     "phrases": ("ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
     "vocab": ("Vocab",),

@@ -130,7 +130,7 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
         raise FormatError(f"{os.fspath(path)}: words end at {offsets[n]}, their text has {len(text)} bytes")
     words = WordTable(text, offsets, slots, os.fspath(path))
     if verify:
-        _verify_words(words)
+        words.check()
     return Vectors(words, vectors, counts, tensors.metadata, extra)
 
 
@@ -153,12 +153,3 @@ def _take(tensors: Tensors, name: str, kind: str, shape: Shape, path: StrPath) -
             f"{os.fspath(path)}: tensor {name!r} is {array.dtype} {array.shape}, expected {kind} {shape}"
         )
     return array
-
-
-def _verify_words(words: WordTable) -> None:
-    """Decode every word, and look at every slot of the index."""
-    for _ in words:
-        pass
-    ids = words.slots[:, 1]
-    if not np.array_equal(np.sort(ids[ids >= 0]), np.arange(len(words))):
-        raise FormatError(f"{words.origin}: the index over the words does not hold each of them once")

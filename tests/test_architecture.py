@@ -29,7 +29,7 @@ LAYERS = [
     ["cli"],
     ["cli_train"],
     ["demo"],
-    ["phrase_text"],
+    ["phrase_text", "opening"],
     ["facebook"],
     ["fasttext"],
     ["word2vec", "phrases"],

@@ -319,7 +319,8 @@ def test_text_read_as_binary(path, raw):
     "raw, kind",
     [
         (BINARY, "binary"), (C_BINARY, "binary"), (b"", None), (b"100 100\n{ 1 2", "text"),
-        (b"\x40\0\0\0\0\0\0\0{}", "fvec"), (b"a 1 2\n", None), (b"1 2", None), (b"0 3\n", "binary"),
+        (b"\x40\0\0\0\0\0\0\0{}", "fvec"), (b"a 1 2\n", "glove"), (b"a 1\n", None), (b"1 2", None),
+        (b"0 3\n", "binary"),
     ],
 )  # fmt: skip
 def test_sniff(path, raw, kind):
