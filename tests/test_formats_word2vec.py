@@ -128,10 +128,11 @@ def test_any_vectors_come_back(tmp_path_factory, vectors, binary, data):
 
 
 @pytest.mark.parametrize("binary", [False, True])
-@pytest.mark.parametrize("shape", [(0, 3), (3, 1)])
+@pytest.mark.parametrize("shape", [(0, 3), (0, 300), (3, 1)])
 def test_small_shapes(path, binary, shape):
     words = WordTable.from_words("abc"[: shape[0]])
     word2vec.write(path, words, np.ones(shape, np.float32), binary=binary)
+    path.write_bytes(path.read_bytes() + b"\n \n")
     found, vectors, _ = word2vec.read(path, binary=binary)
     assert found == words and vectors.shape == shape
 
@@ -233,6 +234,7 @@ def test_any_damage(tmp_path_factory, data, kind, no_header):
         (b"4 0\n", "0 dimensions"),
         (b"999999999999 300\na \1", "do not fit"),
         (b"1 999999999999999999\na \1", "do not fit"),
+        (b"1 2000000\na " + bytes(9_000_000), "2000000 dimensions do not fit: at most 1048576"),
         (b"9" * 5000 + b" 3\n", "line 1"),
         ("٤ ٣\n".encode(), "line 1"),
         (b"1_0 3\n", "line 1"),

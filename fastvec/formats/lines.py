@@ -59,6 +59,8 @@ class Lines:
         FormatError
             At a line that is not a word and `width` numbers. That the text ends early is no error.
         """
+        if wanted == 0:
+            return
         first = self._first()
         self.width = self.width or max(len(first.split()) - 1, 0)
         if not first:

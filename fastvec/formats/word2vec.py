@@ -24,6 +24,8 @@ Array = NDArray[Any]
 Counts = NDArray[np.int64]
 
 MAX_HEADER = 100
+MAX_WIDTH = 1 << 20
+"""Most dimensions: what is held of a compressed file, whose length is not known, before its first vector is whole."""
 MAX_WORD = 1 << 20
 """Bytes of the longest word of a binary file: a file of another kind is not read to its end."""
 LINES = 1 << 10
@@ -104,6 +106,8 @@ def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
     count, width = map(int, fields)
     if width == 0:
         _fail(path, "line 1", f"{line!r} states vectors of 0 dimensions")
+    if width > MAX_WIDTH:
+        _fail(path, "line 1", f"vectors of {width} dimensions do not fit: at most {MAX_WIDTH}")
     return count, width, len(line)
 
 
