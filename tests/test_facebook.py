@@ -358,8 +358,9 @@ def test_quantised_classifiers_of_fasttext(theirs, path, tmp_path):
 def test_inner_nodes_mean_the_same(theirs, path, tmp_path):
     """Both make one tree, also where a word and a node, or two words, have equal counts."""
     package, _ = theirs
-    text = " ".join(f"w{i} " * (1 << i) for i in range(6))
-    (tmp_path / "counts.txt").write_text(f"{text}\n" * 2)
+    # Counts of 48, 48, 96, 192, ...: w2 has as many as the node above w0 and w1, and so on.
+    lines = [f"w{i} " * 6 + "\n" for i in range(7) for _ in range(8 << max(i - 1, 0))]
+    (tmp_path / "counts.txt").write_text("".join(lines[::2] + lines[1::2]))
     model = package.train_unsupervised(
         str(tmp_path / "counts.txt"),
         loss="hs",
