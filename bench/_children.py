@@ -225,6 +225,34 @@ def gensim_open(path):
     return {"open": time.perf_counter() - begun}
 
 
+def fastvec_load(path, binary):
+    """Read a file of the word2vec program; its size and the peak of memory, beside what the imports take."""
+    from fastvec import KeyedVectors
+    from fastvec.formats import word2vec  # noqa: F401
+
+    return timed_load(KeyedVectors, path, binary)
+
+
+def gensim_load(path, binary):
+    """The same in gensim."""
+    from gensim.models import KeyedVectors
+
+    return timed_load(KeyedVectors, path, binary)
+
+
+def timed_load(kind, path, binary):
+    """Time `load_word2vec_format`."""
+    import os
+
+    before = resident()
+    begun = time.perf_counter()
+    kind.load_word2vec_format(path, binary=binary)
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 * 1.024 - before
+    size = os.path.getsize(path) / 1e6
+    return {"load": seconds, "MB/s": size / seconds, "peak / file": peak / size}
+
+
 def gensim_import():
     """How long `import gensim` takes."""
     begun = time.perf_counter()

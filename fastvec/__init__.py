@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from fastvec.config import TrainConfig
     from fastvec.corpus import EncodedCorpus
     from fastvec.errors import CorpusError, FormatError, StopTraining, TrainingError
+    from fastvec.facebook import load_facebook_model, load_facebook_vectors, save_facebook_model
     from fastvec.fasttext import FastText
     from fastvec.fasttext_vectors import FastTextKeyedVectors
     from fastvec.keyedvectors import KeyedVectors
+    from fastvec.opening import check, load
     from fastvec.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
     from fastvec.text import LineSentence, PathLineSentences, Text8Corpus
     from fastvec.vocab import Vocab
@@ -48,6 +50,11 @@ __all__ = [
     "Vocab",
     "Word2Vec",
     "__version__",
+    "check",
+    "load",
+    "load_facebook_model",
+    "load_facebook_vectors",
+    "save_facebook_model",
 ]
 
 _MODULES = {
@@ -55,9 +62,11 @@ _MODULES = {
     "config": ("TrainConfig",),
     "corpus": ("EncodedCorpus",),
     "errors": ("CorpusError", "FormatError", "StopTraining", "TrainingError"),
+    "facebook": ("load_facebook_model", "load_facebook_vectors", "save_facebook_model"),
     "fasttext": ("FastText",),
     "fasttext_vectors": ("FastTextKeyedVectors",),
     "keyedvectors": ("KeyedVectors",),
+    "opening": ("check", "load"),
     "phrases": ("ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"),
     "text": ("LineSentence", "PathLineSentences", "Text8Corpus"),
     "vocab": ("Vocab",),

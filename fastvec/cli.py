@@ -1,4 +1,4 @@
-"""The command line: ``fastvec train | similar | analogy | eval | phrases | info | demo``.
+"""The command line: ``fastvec train | similar | analogy | eval | phrases | info | check | demo``.
 
 Exit codes: 0 done; 1 a file or a text was wrong (one line on standard error says what), or the reader of the output
 has gone, as `head` does (nothing is said); 2 wrong usage; 130 interrupted by Ctrl-C (training saves what it has
@@ -172,18 +172,12 @@ def saved_line(saved: Path, output: Path) -> str:
 
 
 def load(path: Path) -> "KeyedVectors":
-    """Open `path`, a .fvec file, gensim's, or vectors in word2vec's formats; its content tells which."""
-    from fastvec import formats
-    from fastvec.keyedvectors import KeyedVectors
+    """Open `path`, whatever its format: its content tells which."""
+    from fastvec import opening
 
     if not path.exists():
         raise OSError(f"{path}: no such file")
-    kind = formats.sniff(path)
-    if kind is None:
-        raise ValueError(f"{path}: neither a .fvec file nor vectors in word2vec's text or binary format")
-    if kind in ("fvec", "pickle"):
-        return KeyedVectors.load(path)
-    return KeyedVectors.load_word2vec_format(path, binary=kind == "binary")
+    return opening.load(path)
 
 
 def subwords_of(kv: "KeyedVectors") -> "Subwords | None":
@@ -399,6 +393,25 @@ def info(vectors: Path | None) -> None:
         with contextlib.suppress(ValueError):
             value = ", ".join(f"{k}={v}" for k, v in json.loads(value).items()) if value[:1] == "{" else value
         click.echo(f"{key}: {value}")
+
+
+@cli.command(epilog="Example: fastvec check words.fvec && echo sound")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(files: Sequence[Path]) -> int:
+    """Read FILES whole, and compare them with their checksums, if they have any.
+
+    The exit code is 0 where all are sound, and 1 where one is damaged; a line tells what is wrong, and where.
+    """
+    from fastvec import opening
+
+    wrong = 0
+    for path in files:
+        try:
+            click.echo(f"{path}: sound; {opening.check(path)}")
+        except (FormatError, OSError) as error:
+            click.echo(f"fastvec: {one_line(error)}", err=True)
+            wrong = 1
+    return wrong
 
 
 @cli.command(epilog="Example: fastvec demo --corpus my-notes.txt")

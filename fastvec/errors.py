@@ -21,6 +21,10 @@ class TruncatedFileError(FormatError, EOFError):
     """A file that ends before what it promises."""
 
 
+class UnsupportedFileError(FormatError, NotImplementedError):
+    """A file of a kind that is known, and not read: a classifier where a model of words was asked for."""
+
+
 class NoModelError(FormatError, AttributeError):
     """A file of word vectors alone, where a model to train on was asked for."""
 

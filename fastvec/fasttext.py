@@ -129,7 +129,9 @@ class FastText(Word2Vec):
         return self.subwords.bucket
 
     def _set_weights(self, weights: Weights, vocab: Vocab) -> None:
-        bags = self.subwords.bags(vocab.words, self.config.workers) if self.subwords.enabled else None
+        bags = weights.bags
+        if bags is None and self.subwords.enabled:
+            bags = self.subwords.bags(vocab.words, self.config.workers)
         super()._set_weights(dataclasses.replace(weights, bags=bags), vocab)
 
     def _vectors(self, weights: Weights, vocab: Vocab) -> KeyedVectors:

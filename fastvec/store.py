@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec.errors import FormatError
-from fastvec.tensors import Array, StrPath, Tensors, open_tensors, save_tensors
+from fastvec.tensors import Array, StrPath, Tensors, fail, open_tensors, save_tensors
 from fastvec.words import WordTable, index_size
 
 Shape = tuple[int | None, ...]
 
 VERSION = "1"
+AT_HEADER = 8
+"""Where the header's text begins: the place of what it says wrongly."""
 EXTRA = {"output_vectors": True, "node_vectors": True, "vectors_vocab": True, "vectors_ngrams": False}
 """Matrices that a file may hold beside the vectors, float32 and as wide; and whether they have one row a word."""
 LOCKS = ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf")
@@ -113,13 +114,13 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
         reason = (
             "a safetensors file without words" if version is None else f"version {version!r} is not known"
         )
-        raise FormatError(f"{os.fspath(path)}: no .fvec file that this fastvec reads: {reason}")
+        fail(path, AT_HEADER, f"no .fvec file that this fastvec reads: {reason}")
     if not tensors.checked:
-        raise FormatError(f"{os.fspath(path)}: the header lost its checksum: damaged, or written by others")
+        fail(path, AT_HEADER, "the header lost its checksum: damaged, or written by others")
     vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)
     if n >= 1 << 31:
-        raise FormatError(f"{os.fspath(path)}: {n} words; the index holds fewer than 2^31")
+        fail(path, AT_HEADER, f"{n} words; the index holds fewer than 2^31")
     text = _take(tensors, "words", "u1", (None,), path)
     offsets = _take(tensors, "offsets", "i8", (n + 1,), path)
     slots = _take(tensors, "index", "i4", (index_size(n), 2), path)
@@ -130,10 +131,10 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
         if name in tensors
     }
     if offsets[0] != 0 or offsets[n] != len(text):
-        raise FormatError(f"{os.fspath(path)}: words end at {offsets[n]}, their text has {len(text)} bytes")
+        fail(path, AT_HEADER, f"words end at {offsets[n]}, their text has {len(text)} bytes")
     words = WordTable(text, offsets, slots, os.fspath(path))
     if verify:
-        _verify_words(words)
+        words.check()
     return Vectors(words, vectors, counts, tensors.metadata, extra)
 
 
@@ -152,18 +153,7 @@ def _take(tensors: Tensors, name: str, kind: str, shape: Shape, path: StrPath) -
     """Return the tensor `name` if it has the `kind` (a type, or f for any float type) and the `shape`."""
     array = tensors.get(name)
     if array is None:
-        raise FormatError(f"{os.fspath(path)}: tensor {name!r} is missing")
+        fail(path, AT_HEADER, f"tensor {name!r} is missing")
     if not _fits(array, shape) or (array.dtype.kind if kind == "f" else array.dtype.str[1:]) != kind:
-        raise FormatError(
-            f"{os.fspath(path)}: tensor {name!r} is {array.dtype} {array.shape}, expected {kind} {shape}"
-        )
+        fail(path, AT_HEADER, f"tensor {name!r} is {array.dtype} {array.shape}, expected {kind} {shape}")
     return array
-
-
-def _verify_words(words: WordTable) -> None:
-    """Decode every word, and look at every slot of the index."""
-    for _ in words:
-        pass
-    ids = words.slots[:, 1]
-    if not np.array_equal(np.sort(ids[ids >= 0]), np.arange(len(words))):
-        raise FormatError(f"{words.origin}: the index over the words does not hold each of them once")

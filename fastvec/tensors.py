@@ -200,7 +200,8 @@ def open_tensors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> T
     return Tensors(arrays, metadata, checked)
 
 
-def _fail(path: StrPath, offset: int, reason: str) -> NoReturn:
+def fail(path: StrPath, offset: int, reason: str) -> NoReturn:
+    """Raise a `FormatError` that names file and place."""
     raise FormatError(f"{os.fspath(path)}: byte {offset}: {reason}")
 
 
@@ -208,11 +209,11 @@ def _read_header(file: BinaryIO, size: int, path: StrPath) -> bytes:
     """Read the length and the JSON text."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, MAX_HEADER):
-        _fail(path, 0, f"no safetensors file, or truncated: a header of {length} bytes in a file of {size}")
+        fail(path, 0, f"no safetensors file, or truncated: a header of {length} bytes in a file of {size}")
     file.seek(0)
     header = file.read(8 + length)
     if len(header) < 8 + length or header[8:9] != b"{":
-        _fail(path, 8, "no safetensors file: the header does not start with '{'")
+        fail(path, 8, "no safetensors file: the header does not start with '{'")
     return header
 
 
@@ -221,24 +222,24 @@ def _parse_header(header: bytes, size: int, path: StrPath) -> tuple[list[_Entry]
     try:
         fields = json.loads(header[8:], object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        _fail(path, 8, f"the header is not valid JSON: {error}")
+        fail(path, 8, f"the header is not valid JSON: {error}")
     metadata = fields.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        _fail(path, 8, "the header's metadata is no map of strings")
+        fail(path, 8, "the header's metadata is no map of strings")
     if HEADER_CHECKSUM in metadata:
         zeroed = header.replace(_header_field(metadata[HEADER_CHECKSUM]), _header_field(_ZERO))
         if f"{zlib.crc32(zeroed):08x}" != metadata[HEADER_CHECKSUM]:
-            _fail(path, 8, "the header is damaged: it does not have its checksum")
+            fail(path, 8, "the header is damaged: it does not have its checksum")
     entries = sorted(
         (_entry(n, f, len(header), path) for n, f in fields.items()), key=lambda e: (e.start, e.end)
     )
     at = len(header)
     for entry in entries:
         if entry.start != at:
-            _fail(path, at, f"tensor {entry.name!r} starts at {entry.start}: there is a hole or an overlap")
+            fail(path, at, f"tensor {entry.name!r} starts at {entry.start}: there is a hole or an overlap")
         at = entry.end
     if at != size:
-        _fail(path, min(at, size), f"the tensors end at byte {at}, the file at {size}")
+        fail(path, min(at, size), f"the tensors end at byte {at}, the file at {size}")
     return entries, metadata
 
 
@@ -255,16 +256,16 @@ def _entry(name: str, fields: Any, header_size: int, path: StrPath) -> _Entry:
         code, shape, (start, end) = fields["dtype"], fields["shape"], fields["data_offsets"]
         numbers = [*shape, start, end]
     except (KeyError, TypeError, ValueError):
-        _fail(path, 8, f"tensor {name!r}: dtype, shape or data_offsets is missing or misformed")
+        fail(path, 8, f"tensor {name!r}: dtype, shape or data_offsets is missing or misformed")
     if not isinstance(code, str) or code not in DTYPES:
-        _fail(path, 8, f"tensor {name!r}: type {code!r} is not supported; supported: {', '.join(DTYPES)}")
+        fail(path, 8, f"tensor {name!r}: type {code!r} is not supported; supported: {', '.join(DTYPES)}")
     if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < 1 << 63 for n in numbers):
-        _fail(path, 8, f"tensor {name!r}: impossible shape or offsets")
+        fail(path, 8, f"tensor {name!r}: impossible shape or offsets")
     dtype = np.dtype(DTYPES[code])
     if math.prod(n for n in shape if n) * dtype.itemsize >= 1 << 63:
-        _fail(path, 8, f"tensor {name!r}: impossible shape {shape}")
+        fail(path, 8, f"tensor {name!r}: impossible shape {shape}")
     if math.prod(shape) * dtype.itemsize != end - start:
-        _fail(
+        fail(
             path,
             header_size + start,
             f"tensor {name!r}: shape {shape} of {code} does not take {end - start} bytes",
@@ -276,7 +277,7 @@ def _map(file: BinaryIO, size: int, path: StrPath) -> memoryview:
     try:
         return memoryview(_mmap.mmap(file.fileno(), size, access=_mmap.ACCESS_READ))
     except ValueError:  # it became shorter since
-        _fail(path, size, "the file is truncated")
+        fail(path, size, "the file is truncated")
 
 
 def _read(file: BinaryIO, size: int, path: StrPath) -> memoryview:
@@ -289,7 +290,7 @@ def _read(file: BinaryIO, size: int, path: StrPath) -> memoryview:
     while done < size:
         got = file.readinto(data[done : done + (1 << 30)])  # type: ignore[attr-defined]
         if not got:
-            _fail(path, done, "the file is truncated")
+            fail(path, done, "the file is truncated")
         done += got
     return data
 
@@ -303,7 +304,7 @@ def _own_metadata(metadata: dict[str, str], key: str, path: StrPath) -> dict[str
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        _fail(path, 8, f"metadata {key!r} is no JSON map")
+        fail(path, 8, f"metadata {key!r} is no JSON map")
     return value
 
 
@@ -312,7 +313,7 @@ def _verify(data: memoryview, expected: Any, entry: _Entry, path: StrPath) -> No
     for start in range(0, len(data), BLOCK):
         checksum = zlib.crc32(data[start : start + BLOCK], checksum)
     if f"{checksum:08x}" != expected:
-        _fail(
+        fail(
             path,
             entry.start,
             f"tensor {entry.name!r} is damaged: checksum {checksum:08x}, expected {expected}",
@@ -331,5 +332,5 @@ def _array(data: memoryview, entry: _Entry, rows: Any, path: StrPath) -> Array:
     if rows is None:
         return array
     if type(rows) is not int or not entry.shape or not 0 <= rows <= entry.shape[0]:
-        _fail(path, entry.start, f"tensor {entry.name!r}: {rows!r} rows of {entry.shape}")
+        fail(path, entry.start, f"tensor {entry.name!r}: {rows!r} rows of {entry.shape}")
     return array[:rows]

@@ -135,6 +135,21 @@ class WordTable(Sequence[str]):
             self._fail_on(words[int(ids.argmin())])
         return ids
 
+    def check(self) -> None:
+        """Look through all of it.
+
+        Raises
+        ------
+        FormatError
+            Bounds are impossible, a word is not UTF-8 or stands twice, or the index does not lead to each word.
+        """
+        for _ in self:
+            pass
+        ids = np.empty(len(self), np.int32)
+        self._finder.find_all(self.text, self.offsets, ids)
+        if (self.slots[:, 1] >= 0).sum() != len(self) or not np.array_equal(ids, np.arange(len(self))):
+            raise FormatError(f"{self.origin}: the index over the words does not hold each of them once")
+
     def _fail_on(self, word: str | bytes) -> NoReturn:
         raise FormatError(f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}")
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from fastvec import formats
 from fastvec.errors import FormatError
-from fastvec.formats import word2vec
+from fastvec.formats import lines, source, word2vec
 from fastvec.keyedvectors import KeyedVectors
 from fastvec.words import WordTable
 
@@ -59,10 +59,12 @@ def test_written_as_gensim_writes(path, binary, raw):
 
 @pytest.mark.parametrize("binary, raw", [(False, TEXT), (True, BINARY), (True, C_BINARY)])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
-@pytest.mark.parametrize("chunk, lines", [(word2vec.CHUNK, word2vec.LINES), (1, 1), (7, 3)])
-def test_read_however_it_comes(path, monkeypatch, binary, raw, compress, chunk, lines):
-    monkeypatch.setattr(word2vec, "CHUNK", chunk)
-    monkeypatch.setattr(word2vec, "LINES", lines)
+@pytest.mark.parametrize("chunk, n", [(source.CHUNK, lines.LINES), (1, 1), (7, 3)])
+def test_read_however_it_comes(each_backend, path, monkeypatch, binary, raw, compress, chunk, n):
+    for module in (source, lines):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(lines, "LINES", n)
+    monkeypatch.setattr(source, "RECORDS", n)
     path.write_bytes(compress(raw))
     check(word2vec.read(path, binary=binary))
     check(word2vec.read(path, binary=binary, limit=2), 2)
@@ -126,10 +128,11 @@ def test_any_vectors_come_back(tmp_path_factory, vectors, binary, data):
 
 
 @pytest.mark.parametrize("binary", [False, True])
-@pytest.mark.parametrize("shape", [(0, 3), (3, 1)])
+@pytest.mark.parametrize("shape", [(0, 3), (0, 300), (3, 1)])
 def test_small_shapes(path, binary, shape):
     words = WordTable.from_words("abc"[: shape[0]])
     word2vec.write(path, words, np.ones(shape, np.float32), binary=binary)
+    path.write_bytes(path.read_bytes() + b"\n \n")
     found, vectors, _ = word2vec.read(path, binary=binary)
     assert found == words and vectors.shape == shape
 
@@ -231,6 +234,7 @@ def test_any_damage(tmp_path_factory, data, kind, no_header):
         (b"4 0\n", "0 dimensions"),
         (b"999999999999 300\na \1", "do not fit"),
         (b"1 999999999999999999\na \1", "do not fit"),
+        (b"1 2000000\na " + bytes(9_000_000), "2000000 dimensions do not fit: at most 1048576"),
         (b"9" * 5000 + b" 3\n", "line 1"),
         ("٤ ٣\n".encode(), "line 1"),
         (b"1_0 3\n", "line 1"),
@@ -271,7 +275,7 @@ def test_damaged_binary(path, monkeypatch):
         word2vec.read(path, binary=True)
     check(word2vec.read(path, binary=True, limit=3), 3)
     monkeypatch.setattr(word2vec, "MAX_WORD", 10)
-    monkeypatch.setattr(word2vec, "CHUNK", 8)
+    monkeypatch.setattr(source, "CHUNK", 8)
     path.write_bytes(b"4 1\na " + b"x" * 1000)
     with pytest.raises(FormatError, match="byte 10: no word of up to 10 bytes"):
         word2vec.read(path, binary=True)
@@ -317,7 +321,8 @@ def test_text_read_as_binary(path, raw):
     "raw, kind",
     [
         (BINARY, "binary"), (C_BINARY, "binary"), (b"", None), (b"100 100\n{ 1 2", "text"),
-        (b"\x40\0\0\0\0\0\0\0{}", "fvec"), (b"a 1 2\n", None), (b"1 2", None), (b"0 3\n", "binary"),
+        (b"\x40\0\0\0\0\0\0\0{}", "fvec"), (b"a 1 2\n", "glove"), (b"a 1\n", None), (b"1 2", None),
+        (b"0 3\n", "binary"),
     ],
 )  # fmt: skip
 def test_sniff(path, raw, kind):

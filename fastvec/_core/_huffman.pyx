@@ -1,5 +1,6 @@
 """The Huffman tree of a vocabulary whose counts fall: two queues, the words from the rarest on and the inner nodes in
 the order in which they arise, are both sorted, so the two lightest are at their heads (van Leeuwen 1976).
+Of a word and an inner node of equal counts the node goes first: the tree is that of word2vec.c and fastText.
 
 Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall.
 """
@@ -35,7 +36,7 @@ def measure(const int64_t[::1] counts, int64_t[::1] weights, int32_t[::1] parent
         for k in range(n - 1):
             total = 0
             for side in range(2):
-                if leaf >= 0 and (node >= k or max(counts[leaf], 1) <= weights[node]):
+                if leaf >= 0 and (node >= k or max(counts[leaf], 1) < weights[node]):
                     i, leaf = leaf, leaf - 1
                     total += max(counts[i], 1)
                 else:

@@ -67,7 +67,7 @@ cdef class Finder:
                     if length == 0 or memcmp(&self.text[first], w, <size_t>length) == 0:
                         return i
             at = (at + 1) & mask
-        return -1
+        return -2  # at least half of the slots are free in an index as it should be
 
     def find(self, bytes word not None):
         """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
@@ -75,12 +75,17 @@ cdef class Finder:
 
     def find_all(self, const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[::1] ids):
         """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
-        cdef int64_t i, n = offsets.shape[0] - 1
+        cdef:
+            int64_t i, n = offsets.shape[0] - 1
+            int32_t missing = -1
         if n < 0 or ids.shape[0] != n or offsets[0] < 0 or offsets[n] > text.shape[0]:
             raise ValueError(f"{n} words in {text.shape[0]} bytes, and {ids.shape[0]} ids")
         with nogil:
             for i in range(n):
                 ids[i] = self._find(&text[0] + offsets[i], offsets[i + 1] - offsets[i])
+                if ids[i] < -1:  # no more of an index that is damaged: each look-up may walk all of it
+                    ids[i + 1:] = missing
+                    break
 
 
 def word_hash(bytes word not None):

@@ -20,11 +20,12 @@ from typing import Any, BinaryIO, cast
 
 from fastvec import store
 from fastvec._atomic import atomic_writer
+from fastvec._compressed import decompressed
 from fastvec.errors import FormatError
 
 StrPath = str | os.PathLike[str]
 
-FORMATS = {"word2vec": "fastvec.formats.word2vec"}
+FORMATS = {name: f"fastvec.formats.{name}" for name in ("word2vec", "fasttext")}
 """Name of each format and its module, which is imported when it is needed."""
 
 
@@ -43,7 +44,7 @@ def get(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def open_input(path: StrPath) -> Iterator[BinaryIO]:
-    """Open a file for reading; gzip, bzip2 and xz are recognised by content and decompressed.
+    """Open a file for reading; gzip, bzip2, xz and zstandard are recognised by content and decompressed.
 
     Raises
     ------
@@ -51,35 +52,44 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
         In the block: the compressed data is damaged or ends early.
     """
     with Path(path).open("rb") as file:
-        stream = _decompressed(file)
         try:
-            yield stream
+            stream = decompressed(file, Path(path))
+            yield io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
         except FormatError:
             raise
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
+        except Exception as error:
+            # Each library has errors of its own; an OSError without a number is one of them.
+            theirs = (
+                isinstance(error, EOFError | zlib.error | lzma.LZMAError)
+                or type(error).__name__ == "ZstdError"
+            )
+            if not theirs and (not isinstance(error, OSError) or error.errno is not None):
+                raise
             raise FormatError(
                 f"{os.fspath(path)}: the compressed data is cut short or damaged: {error}"
             ) from error
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise FormatError(f"{os.fspath(path)}: the compressed data is damaged: {error}") from error
 
 
 def sniff(path: StrPath) -> str | None:
     """Tell by its content what a file of vectors is; None: none of these.
 
-    "fvec"; "text" or "binary", word2vec's; "pickle", which may be gensim's.
+    "fvec"; "pickle", which may be gensim's; "fasttext"; word2vec's "text" and "binary"; "glove", word2vec's text
+    without a header.
     """
     with Path(path).open("rb") as file:
         head = file.read(9)
     if store.looks_like(head):
         return "fvec"
-    from fastvec.formats import pickled
+    from fastvec.formats import fasttext, pickled
 
     with open_input(path) as stream:
-        if pickled.looks_pickled(peek(stream)):
+        head = peek(stream)
+        if pickled.looks_pickled(head):
             return "pickle"
+        if fasttext.looks_like(head):
+            return "fasttext"
+        if is_text_record(head, 2):
+            return "glove"
         line = stream.readline(100)
         fields = line.split()
         if len(fields) != 2 or not all(map(bytes.isdigit, fields)) or not line.endswith(b"\n"):
@@ -87,26 +97,16 @@ def sniff(path: StrPath) -> str | None:
         return "text" if is_text_record(peek(stream)) else "binary"
 
 
-def is_text_record(data: bytes) -> bool:
-    """Tell whether `data`, what follows the header of a word2vec file, begins with a word and numbers as text."""
-    _, space, numbers = data.partition(b"\n")[0].rstrip().partition(b" ")
-    return bool(space and numbers) and not numbers.lower().strip(b"0123456789 \t+-.e").strip(b"naif")
+def is_text_record(data: bytes, least: int = 1) -> bool:
+    """Tell whether `data` begins with a line of a word and `least` or more numbers as text; its end may be missing."""
+    _, _, numbers = data.partition(b"\n")[0].rstrip().partition(b" ")
+    enough = len(numbers.split()) >= least
+    return enough and not numbers.lower().strip(b"0123456789 \t+-.e").strip(b"naif")
 
 
 def peek(file: BinaryIO) -> bytes:
     """Return some of the bytes that come next in `file`, from `open_input`, and leave them there."""
     return cast(io.BufferedReader, file).peek(1 << 12)
-
-
-def _decompressed(file: io.BufferedReader) -> BinaryIO:
-    head = file.peek(6)
-    if head.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
-    if head.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.BZ2File(file))
-    if head.startswith(b"\xfd7zXZ\0"):
-        return cast(BinaryIO, lzma.LZMAFile(file))
-    return file
 
 
 def bytes_left(file: BinaryIO) -> int | None:

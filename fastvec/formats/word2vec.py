@@ -7,28 +7,29 @@ line of ``word`` and D numbers, separated by spaces.
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastvec import _backend
 from fastvec.errors import FormatError, TruncatedFileError
 from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
+from fastvec.formats.lines import Lines
+from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, split
 from fastvec.words import WordTable
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[Any]
 Counts = NDArray[np.int64]
 
-CHUNK = 4 << 20
-"""Bytes read at a time."""
-MAX_LINE = 1 << 30
 MAX_HEADER = 100
+MAX_WIDTH = 1 << 20
+"""Most dimensions: what is held of a compressed file, whose length is not known, before its first vector is whole."""
 MAX_WORD = 1 << 20
 """Bytes of the longest word of a binary file: a file of another kind is not read to its end."""
 LINES = 1 << 10
-"""Lines of a text file parsed or written at a time."""
+"""Lines of a text file written at a time."""
 
 
 # ---- Reading
@@ -87,10 +88,9 @@ def read(
                 words, vectors = _read_binary(file, path, (count, width), limit, dtype, offset)
             else:
                 words, vectors = _read_text(file, path, (count, width), limit, dtype)
-    words = _decoded(words, path, encoding, unicode_errors)
-    words, vectors = _distinct(words, vectors, path)
-    counts = None if fvocab is None else _read_counts(fvocab, words, encoding, unicode_errors)
-    return WordTable.from_words(words), vectors, counts
+    table, vectors = _table(words, vectors, path, encoding, unicode_errors)
+    counts = None if fvocab is None else _read_counts(fvocab, table, encoding, unicode_errors)
+    return table, vectors, counts
 
 
 def _fail(path: StrPath, place: str, reason: str, error: type[FormatError] = FormatError) -> NoReturn:
@@ -106,6 +106,8 @@ def _read_header(file: BinaryIO, path: StrPath) -> tuple[int, int, int]:
     count, width = map(int, fields)
     if width == 0:
         _fail(path, "line 1", f"{line!r} states vectors of 0 dimensions")
+    if width > MAX_WIDTH:
+        _fail(path, "line 1", f"vectors of {width} dimensions do not fit: at most {MAX_WIDTH}")
     return count, width, len(line)
 
 
@@ -122,27 +124,36 @@ def _expect_room(file: BinaryIO, path: StrPath, count: int, width: int, row_byte
 
 
 class _Rows:
-    """A matrix that grows as rows come: a header is believed as far as the file bears it out."""
+    """A matrix that rows are added to.
 
-    def __init__(self, width: int, dtype: np.dtype[Any]) -> None:
-        self._room = np.empty((0, width), dtype)
+    Where the file's length is not known, it grows as they come: a header is believed as far as the file bears it out.
+    """
+
+    def __init__(self, width: int, dtype: np.dtype[Any], known: int = 0) -> None:
+        self._room = np.empty((known, width), dtype)
         self._used = 0
 
-    def append(self, rows: Array) -> None:
-        end = self._used + len(rows)
+    def more(self, n: int) -> Array:
+        """Return `n` rows that follow, to be written to."""
+        end = self._used + n
         if end > len(self._room):
             self._resize(max(end, len(self._room) * 9 // 8))
-        with np.errstate(over="ignore"):  # numbers beyond the type become infinite, as everywhere
-            self._room[self._used : end] = rows
         self._used = end
+        return self._room[end - n :][:n]
+
+    def append(self, rows: Array) -> None:
+        room = self.more(len(rows))
+        with np.errstate(over="ignore"):  # numbers beyond the type become infinite, as everywhere
+            room[:] = rows
 
     def finish(self) -> Array:
         self._resize(self._used)
         return self._room
 
     def _resize(self, size: int) -> None:
-        # A large block of memory is remapped, not copied. Nothing else refers to it yet.
-        self._room.resize((size, self._room.shape[1]), refcheck=False)
+        # A large block of memory is remapped, not copied. Nothing else refers to it by now.
+        if size != len(self._room):
+            self._room.resize((size, self._room.shape[1]), refcheck=False)
 
 
 def _read_binary(
@@ -152,134 +163,69 @@ def _read_binary(
     limit: int | None,
     dtype: np.dtype[Any],
     offset: int,
-) -> tuple[list[bytes], Array]:
-    """Read words and rows. `offset` counts the bytes of the file that went before `chunk`, for the errors."""
+) -> tuple[Words, Array]:
+    """Read words and rows. `offset` counts the bytes of the file that went before."""
     count, width = shape
-    wanted = count if not limit else min(count, limit)
-    row_bytes = 4 * width
+    wanted = min(count, limit or count)
     if is_text_record(peek(file)):
         _fail(path, "line 2", "this is the text format; leave out binary=True")
-    _expect_room(file, path, count, width, row_bytes + 1)
-    words: list[bytes] = []
-    rows = _Rows(width, dtype)
-    chunk = b""
-    while len(words) < wanted:
-        more = file.read(max(CHUNK, len(chunk)))
-        chunk += more
-        found, starts, used = _scan(chunk, row_bytes, wanted - len(words))
-        if starts:
-            rows.append(_gather(chunk, starts, row_bytes))
-        words += found
-        chunk, offset = chunk[used:], offset + used
-        if len(words) < wanted and (not more or len(chunk) > MAX_WORD + row_bytes):
-            reason = "the file ends" if not more else f"no word of up to {MAX_WORD} bytes"
-            _fail(
-                path,
-                f"byte {offset}",
-                f"{reason} at word {len(words)} of {count} x {width}: damaged or not binary?",
-                FormatError if more else TruncatedFileError,
-            )
-    if wanted == count:
-        _expect_end(file, chunk, path, offset, count)
+    _expect_room(file, path, count, width, 4 * width + 1)
+    source = Source(file, path, bytes_left(file), offset)
+    words, rows = Words(), _Rows(width, dtype, 0 if source.left is None else wanted)
+    what = f"{count} x {width}: damaged or not binary?"
+    for data, bounds in source.records(wanted, b" ", 4 * width, MAX_WORD, what, skip=b"\n"):
+        words.append(data, bounds)
+        if dtype == np.dtype("<f4"):
+            _backend.records.gather(data, bounds, rows.more(len(bounds)).view(np.uint8))
+        else:
+            packed = np.empty((len(bounds), width), "<f4")
+            _backend.records.gather(data, bounds, packed.view(np.uint8))
+            rows.append(packed)
+    # Vectors beyond the stated number would be lost in silence.
+    if wanted == count and not source.blank_to_the_end():
+        source.fail(f"more than {count} vectors; limit={count} reads these")
     return words, rows.finish()
-
-
-def _scan(chunk: bytes, row_bytes: int, limit: int) -> tuple[list[bytes], list[int], int]:
-    """Return the words whose rows end in `chunk`, where these start, and where the last ends."""
-    words: list[bytes] = []
-    starts: list[int] = []
-    at, last = 0, len(chunk) - row_bytes
-    for _ in range(limit):
-        space = chunk.find(b" ", at)
-        if space < 0 or space >= last:
-            break
-        words.append(chunk[at:space])
-        starts.append(space + 1)
-        at = space + 1 + row_bytes
-    return words, starts, at
-
-
-def _gather(chunk: bytes, starts: list[int], row_bytes: int) -> Array:
-    """Copy the rows of float32 that start at any bytes of `chunk`."""
-    every = np.lib.stride_tricks.sliding_window_view(np.frombuffer(chunk, np.uint8), row_bytes)
-    rows: Array = every[np.array(starts)].view("<f4")
-    return rows
-
-
-def _expect_end(file: BinaryIO, rest: bytes, path: StrPath, offset: int, count: int) -> None:
-    """Vectors beyond the stated number would be lost in silence."""
-    while rest:
-        if not rest.isspace():
-            offset += len(rest) - len(rest.lstrip())
-            _fail(path, f"byte {offset}", f"more than {count} vectors; limit={count} reads these")
-        offset += len(rest)
-        rest = file.read(CHUNK)
 
 
 def _read_text(
     file: BinaryIO, path: StrPath, shape: tuple[int, int] | None, limit: int | None, dtype: np.dtype[Any]
-) -> tuple[list[bytes], Array]:
-    """Read words and rows, `LINES` lines at a time; without `shape` to the end, as wide as the first line."""
+) -> tuple[Words, Array]:
+    """Read words and rows; without `shape` to the end, as wide as the first line."""
     count, width = shape or (None, 0)
     if count is not None:
         _expect_room(file, path, count, width, 2 * width)
-    wanted = count if not limit else min(limit, count) if count is not None else limit
-    words: list[bytes] = []
-    rows: _Rows | None = None
-    number = 1 if shape is None else 2
-    lines = iter(lambda: file.readline(MAX_LINE), b"")
-    while wanted is None or len(words) < wanted:
-        block = list(islice(lines, LINES if wanted is None else min(LINES, wanted - len(words))))
-        if not block:
-            break
-        width = width or len(block[0].split()) - 1
-        found, numbers = _parse(block, width, path, number)
-        words += found
-        rows = rows or _Rows(width, dtype)
+    wanted = limit or count if count is None else min(count, limit or count)
+    known = count is not None and bytes_left(file) is not None
+    lines = Lines(file, path, width, 1 if shape is None else 2)
+    words, rows = Words(), None
+    for data, bounds, numbers in lines.read(wanted):
+        rows = rows or _Rows(lines.width, dtype, (wanted or 0) if known else 0)
+        words.append(data, bounds)
         rows.append(numbers)
-        number += len(block)
-    if count is not None and len(words) < min(count, limit or count):
-        reason = f"the file ends after {len(words)} of the {count} vectors of line 1"
-        _fail(path, f"line {number}", reason, TruncatedFileError)
-    for rest in lines if wanted == count else ():
-        if not rest.isspace():
-            _fail(path, f"line {number}", f"more than {count} vectors; limit={count} reads these")
-        number += 1
-    return words, rows.finish() if rows else np.empty((0, width), dtype)
+    found = len(words)
+    if count is not None and wanted is not None and found < wanted:
+        lines.fail(f"the file ends after {found} of the {count} vectors of line 1", TruncatedFileError)
+    if wanted == count and count is not None and not lines.blank_to_the_end():
+        lines.fail(f"more than {count} vectors; limit={count} reads these")
+    return words, rows.finish() if rows else np.empty((0, lines.width), dtype)
 
 
-def _parse(lines: list[bytes], width: int, path: StrPath, number: int) -> tuple[list[bytes], Array]:
-    """Return the lines' words and numbers; the first is line `number`. All numbers are converted in one call,
-    or where that fails line by line, to find the culprit."""
-    parts = [line.rstrip().partition(b" ") for line in lines]
-    if width > 0 and all(rest.count(b" ") == width - 1 for _, _, rest in parts):
-        numbers = _numbers(b" ".join([rest for _, _, rest in parts]))
-        if numbers is not None and len(numbers) == width * len(lines):
-            return [word for word, _, _ in parts], numbers.reshape(len(lines), width)
-    rows = []
-    for at, (_, _, rest) in enumerate(parts):
-        row = _numbers(rest)
-        if width <= 0 or row is None or len(row) != width:
-            shown = lines[at] if len(lines[at]) < 60 else lines[at][:60] + b"..."
-            binary = "; is it a binary file?" if b"\0" in shown else ""
-            _fail(path, f"line {number + at}", f"{shown!r} is not a word and {max(width, 1)} numbers{binary}")
-        rows.append(row)
-    return [word for word, _, _ in parts], np.stack(rows)
-
-
-def _numbers(text: bytes) -> NDArray[np.float64] | None:
-    """Return the numbers of `text`, or None if it holds something else."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)
-            return np.fromstring(text.decode("ascii"), np.float64, sep=" ")
-    except (ValueError, DeprecationWarning):
-        return None
+def _table(
+    words: Words, vectors: Array, path: StrPath, encoding: str, errors: str
+) -> tuple[WordTable, Array]:
+    """Return the words as UTF-8, each once, and their vectors."""
+    text, offsets = words.finish()
+    if is_utf8_name(encoding) and is_utf8(text, offsets):
+        try:
+            return WordTable(text, offsets), vectors
+        except ValueError:  # a word stands twice
+            pass
+    found, vectors = _distinct(_decoded(split(text, offsets), path, encoding, errors), vectors, path)
+    return WordTable.from_words(found), vectors
 
 
 def _decoded(words: list[bytes], path: StrPath, encoding: str, errors: str) -> list[bytes]:
-    """Return the words as UTF-8, without the newline that the original program writes after each row."""
-    words = [word.lstrip(b"\n") for word in words]
+    """Return the words as UTF-8."""
     ascii_is_ascii = bytes(range(128)).decode(encoding, "replace").encode() == bytes(range(128))
     for at, word in enumerate(words):
         if ascii_is_ascii and word.isascii():
@@ -304,12 +250,12 @@ def _distinct(words: list[bytes], vectors: Array, path: StrPath) -> tuple[list[b
         f"{os.fspath(path)}: {len(words) - len(keep)} words repeat others, such as {repeated.decode()!r}; "
         "the first of each counts",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return [words[at] for at in keep], vectors[keep]
 
 
-def _read_counts(path: StrPath, words: list[bytes], encoding: str, errors: str) -> Counts:
+def _read_counts(path: StrPath, words: WordTable, encoding: str, errors: str) -> Counts:
     """Read lines ``word count``; words that are not there get 0."""
     counts: dict[bytes, int] = {}
     with open_input(path) as file:
@@ -325,7 +271,7 @@ def _read_counts(path: StrPath, words: list[bytes], encoding: str, errors: str) 
                     f"line {number}",
                     f"{fields[0][:60]!r} is not {encoding}: {error}; see unicode_errors",
                 )
-    return np.array([counts.get(word, 0) for word in words], np.int64)
+    return np.array([counts.get(words.word_bytes(i), 0) for i in range(len(words))], np.int64)
 
 
 # ---- Writing

@@ -18,8 +18,8 @@ def measure(
         raise ValueError("weights, parents or offsets are not of the size of counts")
     if (np.diff(counts) > 0).any():
         return False
-    # Equal counts: words before inner nodes, rarer and older ones first.
-    heap = [(max(int(counts[i]), 1), 0, n - i, i) for i in range(n)]
+    # Equal counts: inner nodes before words, rarer and older ones first.
+    heap = [(max(int(counts[i]), 1), 1, n - i, i) for i in range(n)]
     heapq.heapify(heap)
     parents[:] = -1
     for k in range(n - 1):
@@ -28,7 +28,7 @@ def measure(
             count, _, _, i = heapq.heappop(heap)
             parents[i] = 2 * (n - 2 - k) + side
             total += count
-        heapq.heappush(heap, (total, 1, k, n + n - 2 - k))
+        heapq.heappush(heap, (total, 0, k, n + n - 2 - k))
     offsets[0] = 0
     for i in range(n):
         step, length = parents[i], 0

@@ -56,7 +56,7 @@ class Finder:
                     return -2
                 if self._text[offsets[i] : offsets[i + 1]].tobytes() == word:
                     return int(i)
-        return -1
+        return -2  # at least half of the slots are free in an index as it should be
 
     def find_all(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
         """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
@@ -64,3 +64,6 @@ class Finder:
             raise ValueError(f"{len(offsets) - 1} words in {len(text)} bytes, and {len(ids)} ids")
         for i in range(len(ids)):
             ids[i] = self.find(text[offsets[i] : offsets[i + 1]].tobytes())
+            if ids[i] < -1:
+                ids[i + 1 :] = -1
+                break

@@ -32,7 +32,8 @@ STAND_INS = {
         ]
     },
     "fasttext": {
-        "fasttext": ["FastText", "load_facebook_model", "load_facebook_vectors", "save_facebook_model"],
+        "fasttext": ["FastText"],
+        "facebook": ["load_facebook_model", "load_facebook_vectors", "save_facebook_model"],
         "fasttext_vectors": ["FastTextKeyedVectors"],
     },
     "callbacks": {"callbacks": ["CallbackAny2Vec"]},
