@@ -1,8 +1,13 @@
 """Index over a word table: build it, and find words in it. Layout: words.pxd."""
 
+from cpython.bytes cimport PyBytes_AsString
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 from fastvec._core.words cimport fv_find_word, fv_word_hash
+
+cdef extern from "Python.h":
+    # Of the stable ABI since 3.10. The bytes belong to the string; ASCII strings are not copied.
+    const char *PyUnicode_AsUTF8AndSize(object word, Py_ssize_t *size) except NULL
 
 
 def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, ::1] slots):
@@ -69,18 +74,32 @@ cdef class Finder:
             at = (at + 1) & mask
         return -1
 
-    def find(self, bytes word not None):
-        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
-        return self._find(<const uint8_t *>word, len(word))
+    cdef int32_t _find_key(self, object word) except? -1:
+        cdef Py_ssize_t size = 0
+        cdef const char *utf8
+        if isinstance(word, str):
+            try:
+                utf8 = PyUnicode_AsUTF8AndSize(word, &size)
+            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
+                return -1
+        elif isinstance(word, bytes):
+            utf8, size = PyBytes_AsString(word), len(<bytes>word)
+        else:
+            return -3
+        return self._find(<const uint8_t *>utf8, size)
 
-    def find_all(self, const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[::1] ids):
-        """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
-        cdef int64_t i, n = offsets.shape[0] - 1
-        if n < 0 or ids.shape[0] != n or offsets[0] < 0 or offsets[n] > text.shape[0]:
-            raise ValueError(f"{n} words in {text.shape[0]} bytes, and {ids.shape[0]} ids")
-        with nogil:
-            for i in range(n):
-                ids[i] = self._find(&text[0] + offsets[i], offsets[i + 1] - offsets[i])
+    def find(self, word):
+        """Return the id of a word (str, or its UTF-8 bytes), -1 if it is not there, -2 if the arrays contradict each
+        other, -3 if it is no word."""
+        return self._find_key(word)
+
+    def find_all(self, list words not None, int32_t[::1] ids):
+        """Write to `ids` what `find` returns for each of `words`."""
+        cdef Py_ssize_t i
+        if ids.shape[0] != len(words):
+            raise ValueError(f"{len(words)} words and {ids.shape[0]} ids")
+        for i in range(ids.shape[0]):
+            ids[i] = self._find_key(words[i])
 
 
 def word_hash(bytes word not None):

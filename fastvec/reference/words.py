@@ -1,5 +1,7 @@
 """Plain twin of `_core._words`: the hash of a word and the index over a word table."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +46,16 @@ class Finder:
             raise ValueError(f"slots: {slots.shape} is no power of two x 2")
         self._text, self._offsets, self._slots = text, offsets, slots
 
-    def find(self, word: bytes) -> int:
-        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+    def find(self, word: str | bytes) -> int:
+        """Return the id of a word (str, or its UTF-8 bytes), -1 if it is not there, -2 if the arrays contradict each
+        other, -3 if it is no word."""
+        if isinstance(word, str):
+            try:
+                word = word.encode()
+            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
+                return -1
+        if not isinstance(word, bytes):
+            return -3
         h, size, offsets = word_hash(word), len(self._slots), self._offsets
         for probe in range(size):
             tag, i = self._slots[(h + probe) & (size - 1)].tolist()
@@ -58,9 +68,8 @@ class Finder:
                     return int(i)
         return -1
 
-    def find_all(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
-        """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
-        if len(ids) != len(offsets) - 1 or offsets[0] < 0 or offsets[-1] > len(text):
-            raise ValueError(f"{len(offsets) - 1} words in {len(text)} bytes, and {len(ids)} ids")
-        for i in range(len(ids)):
-            ids[i] = self.find(text[offsets[i] : offsets[i + 1]].tobytes())
+    def find_all(self, words: list[Any], ids: NDArray[np.int32]) -> None:
+        """Write to `ids` what `find` returns for each of `words`."""
+        if len(ids) != len(words):
+            raise ValueError(f"{len(words)} words and {len(ids)} ids")
+        ids[:] = [self.find(word) for word in words]
