@@ -28,12 +28,9 @@ def timed(function, rounds):
     return seconds
 
 
-def one_by_one(lookup, asked):
-    def run():
-        for word in asked:
-            lookup(word)
-
-    return run
+def one_by_one(look, asked):
+    """Return what asks for every word, in a loop of `look`, which goes through the words itself."""
+    return lambda: look(asked)
 
 
 def main():
@@ -63,9 +60,9 @@ def main():
         mine = KeyedVectors.load(path)
         _ = float(mine.vectors.sum())  # the file is in the page cache, as their matrix is in memory
         chosen = np.random.default_rng(1).integers(0, args.words, ASKED).tolist()
-        asked = ["".join(names[i]) for i in chosen]
-        asked = [str(bytes(word, "ascii"), "ascii") for word in asked]  # strings of the caller's own
-        subjects = {"gensim": theirs.__getitem__, "fastvec": mine.__getitem__, "floor": lambda w: vectors[index[w]]}
+        asked = [
+            str(names[i].encode(), "ascii") for i in chosen
+        ]  # strings of the caller's own, as read from a text
         runs = {}
         for name, kv in (("gensim", theirs), ("fastvec", mine)):
             runs[name, "one"] = eval_loop(kv, asked)

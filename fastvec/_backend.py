@@ -19,7 +19,7 @@ from types import ModuleType
 from fastvec._variants import compiled_for
 
 REFERENCE = "reference"
-MODULES = ("words", "vocab", "huffman", "encode", "subword", "phrases", "joiner", "train")
+MODULES = ("words", "gather", "vocab", "huffman", "encode", "subword", "phrases", "joiner", "train")
 PER_VARIANT = frozenset({"train"})
 
 

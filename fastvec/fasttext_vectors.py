@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -216,6 +216,32 @@ class FastTextKeyedVectors(KeyedVectors):
         finally:
             self.vectors = composed
             self.adjust_vectors()
+
+    # ---- Words added and left out
+
+    def _extend(self, fresh: Mapping[str, int]) -> None:
+        super()._extend(fresh)
+        self._bags = None
+        if self.subwords.enabled:
+            self._grow("vectors_vocab", len(self))
+        else:
+            self.vectors_vocab = self.vectors
+
+    def _set_rows(self, keys: Sequence[Key], rows: NDArray[np.integer[Any]], vectors: Array) -> None:
+        """Write vectors to rows, and such own rows of the words as give these vectors when they are composed."""
+        super()._set_rows(keys, rows, vectors)
+        if self.subwords.enabled:
+            bags = self.subwords.bags_of([k if isinstance(k, str) else self.words[int(k)] for k in keys])
+            mean = np.empty((len(rows), self.vector_size), np.float32)
+            compose(self.vectors_ngrams[:0], self.vectors_ngrams, bags, mean)
+            ngrams = np.diff(bags.offsets)[:, None].astype(np.float32)
+            self.vectors_vocab[rows] = (ngrams + 1) * vectors - ngrams * mean
+
+    def _select(self, rows: NDArray[np.integer[Any]]) -> Self:
+        new = super()._select(rows)
+        if self.subwords.enabled:
+            new._set_subwords(self.subwords, self.vectors_vocab[rows], self.vectors_ngrams)
+        return new
 
     # ---- Vectors of any string
 

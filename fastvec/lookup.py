@@ -1,12 +1,12 @@
 """Words and their rows: how KeyedVectors finds them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import search
+from fastvec import _backend, search
 from fastvec.words import KeyToIndex, WordTable
 
 Array = NDArray[Any]
@@ -17,6 +17,12 @@ KEY = (str, *INTEGER)
 
 class Lookup:
     """What `KeyedVectors` knows of words and rows; its questions about similarity build on this."""
+
+    _table: WordTable
+    _find: Callable[[str], int]
+    _added: dict[str, int]
+    """New words that are not in the table yet, and their rows."""
+    _count: int
 
     def _set_parts(
         self,
@@ -65,7 +71,7 @@ class Lookup:
     @words.setter
     def words(self, words: WordTable) -> None:
         self._table, self._find = words, words.finder.find
-        self._added: dict[str, int] = {}
+        self._added = {}
         self._count = len(words)
 
     @property
@@ -164,14 +170,26 @@ class Lookup:
         rows = self._rows(keys)
         if len(rows) and rows.min() < 0:
             self.get_index(keys[int(rows.argmin())])  # raises
-        found: Array = self._vectors[rows]
+        return self._take(rows)
+
+    def _take(self, rows: NDArray[np.integer[Any]]) -> Array:
+        """Return a copy of rows (0 <= row < V), in the given order."""
+        if self._vectors.strides[1] != self._vectors.itemsize or self._vectors.shape[1] == 0:
+            found: Array = self._vectors[rows]
+            return found
+        found = np.empty((len(rows), self.vector_size), self._vectors.dtype)
+        _backend.gather.take(
+            self._view.view(np.uint8), np.ascontiguousarray(rows, np.int32), found.view(np.uint8)
+        )
         return found
 
     def _rows(self, keys: Sequence[Key]) -> NDArray[np.integer[Any]]:
         """Return the row of each key, or -1."""
-        if not self._added and all(isinstance(key, str) for key in keys):
-            return self._table.find_all(keys)  # type: ignore[arg-type]
-        return np.array([self.get_index(key, -1) for key in keys], np.intp)
+        if not self._added:
+            rows = self._table.find_any(keys)
+            if rows is not None:
+                return rows
+        return np.array([self.get_index(key, -1) for key in keys], np.int32)
 
     @property
     def norms(self) -> NDArray[np.float32]:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from fastvec import _backend
 from fastvec.errors import FormatError
 
+NO_WORD = -3
+"""What a Finder answers where it is asked for something that is neither str nor bytes."""
+
 
 class WordTable(Sequence[str]):
     """Words 0 ... n - 1 as UTF-8 bytes end to end, with a hash index over them.
@@ -142,15 +145,25 @@ class WordTable(Sequence[str]):
     def find_all(self, words: Iterable[str]) -> NDArray[np.int32]:
         """Return the id of each of `words`, or -1; int32 (n,)."""
         listed = list(words)
+        ids = self.find_any(listed)
+        if ids is None:
+            other = next(word for word in listed if not isinstance(word, str | bytes))
+            raise TypeError(f"{other!r} is no word: a string is needed")
+        return ids
+
+    def find_any(self, keys: Iterable[Any]) -> NDArray[np.int32] | None:
+        """Return the id of each of `keys`, or -1; int32 (n,); None where some of them are no strings."""
+        listed = list(keys)  # of its own: nobody else changes it meanwhile
         ids = np.empty(len(listed), np.int32)
         self.finder.find_all(listed, ids)
-        if len(ids) and ids.min() < -1:
+        least = ids.min(initial=0)
+        if least == NO_WORD:
+            return None
+        if least < -1:
             self._fail_on(listed[int(ids.argmin())])
         return ids
 
     def _fail_on(self, word: str | bytes) -> NoReturn:
-        if not isinstance(word, str | bytes):
-            raise TypeError(f"{word!r} is no word: a string is needed")
         raise FormatError(f"{self.origin}: the index over the words is damaged, seen on looking for {word!r}")
 
     def __contains__(self, word: object) -> bool:
@@ -239,7 +252,7 @@ class _Items(ItemsView[str, int]):
     """Goes through the words in order, and looks none of them up."""
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        return zip(self._mapping, range(len(self)), strict=True)
+        return zip(self._mapping, range(len(self)), strict=True)  # type: ignore[attr-defined]
 
 
 class _Values(ValuesView[int]):

@@ -9,6 +9,18 @@ cdef extern from "Python.h":
     # Of the stable ABI since 3.10. The bytes belong to the string; ASCII strings are not copied.
     const char *PyUnicode_AsUTF8AndSize(object word, Py_ssize_t *size) except NULL
 
+cdef extern from "simd.h" nogil:
+    void FV_PREFETCH(const void *address)
+
+cdef enum:
+    BATCH = 64  # (the step below) words that are looked up side by side: each waits for memory three times
+
+cdef struct Asked:
+    const uint8_t *word  # UTF-8
+    int64_t length
+    uint64_t hash
+    int32_t answer       # 0, or what is known without a look at the table
+
 
 def build_index(const uint8_t[::1] text, const int64_t[::1] offsets, int32_t[:, ::1] slots):
     """Fill `slots` (int32[2^k, 2]) for the table's words. Returns -1, or the id of the first word to repeat
@@ -52,12 +64,13 @@ cdef class Finder:
             raise ValueError(f"slots: {slots.shape[0]} x {slots.shape[1]} is no power of two x 2")
         self.text, self.offsets, self.slots = text, offsets, slots
 
-    cdef int32_t _find(self, const uint8_t *w, int64_t length) noexcept nogil:
+    cdef int32_t _find(self, const Asked *asked) noexcept nogil:
         cdef:
             int64_t n = self.offsets.shape[0] - 1, first, last, _probe
-            uint64_t mask = <uint64_t>self.slots.shape[0] - 1
-            uint64_t hash = fv_word_hash(w, length), at = hash & mask
-            int32_t tag = <int32_t><uint32_t>(hash >> 32), i
+            uint64_t mask = <uint64_t>self.slots.shape[0] - 1, at = asked.hash & mask
+            int32_t tag = <int32_t><uint32_t>(asked.hash >> 32), i
+        if asked.answer:
+            return asked.answer
         for _probe in range(self.slots.shape[0]):
             i = self.slots[at, 1]
             if i < 0:
@@ -68,38 +81,68 @@ cdef class Finder:
                 first, last = self.offsets[i], self.offsets[i + 1]
                 if not 0 <= first <= last <= self.text.shape[0]:
                     return -2
-                if last - first == length:
-                    if length == 0 or memcmp(&self.text[first], w, <size_t>length) == 0:
+                if last - first == asked.length:
+                    if last == first or memcmp(&self.text[first], asked.word, <size_t>(last - first)) == 0:
                         return i
             at = (at + 1) & mask
         return -1
 
-    cdef int32_t _find_key(self, object word) except? -1:
-        cdef Py_ssize_t size = 0
-        cdef const char *utf8
-        if isinstance(word, str):
-            try:
-                utf8 = PyUnicode_AsUTF8AndSize(word, &size)
-            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
-                return -1
-        elif isinstance(word, bytes):
-            utf8, size = PyBytes_AsString(word), len(<bytes>word)
-        else:
-            return -3
-        return self._find(<const uint8_t *>utf8, size)
+    cdef void _fetch_bounds(self, const Asked *asked) noexcept nogil:
+        """Ask memory for the bounds of the first word that may be the one."""
+        cdef int32_t i = self.slots[asked.hash & (<uint64_t>self.slots.shape[0] - 1), 1]
+        if 0 <= i < self.offsets.shape[0]:
+            FV_PREFETCH(&self.offsets[i])
+
+    cdef void _fetch_text(self, const Asked *asked) noexcept nogil:
+        """Ask memory for its bytes."""
+        cdef int32_t i = self.slots[asked.hash & (<uint64_t>self.slots.shape[0] - 1), 1]
+        if 0 <= i < self.offsets.shape[0] and 0 <= self.offsets[i] < self.text.shape[0]:
+            FV_PREFETCH(&self.text[self.offsets[i]])
 
     def find(self, word):
         """Return the id of a word (str, or its UTF-8 bytes), -1 if it is not there, -2 if the arrays contradict each
         other, -3 if it is no word."""
-        return self._find_key(word)
+        cdef Asked asked
+        ask(word, &asked)
+        return self._find(&asked)
 
     def find_all(self, list words not None, int32_t[::1] ids):
-        """Write to `ids` what `find` returns for each of `words`."""
-        cdef Py_ssize_t i
-        if ids.shape[0] != len(words):
-            raise ValueError(f"{len(words)} words and {ids.shape[0]} ids")
-        for i in range(ids.shape[0]):
-            ids[i] = self._find_key(words[i])
+        """Write to `ids` what `find` returns for each of `words`, a list that nobody else changes."""
+        cdef:
+            Py_ssize_t n = len(words), start, i, size
+            Asked batch[BATCH]
+        if ids.shape[0] != n:
+            raise ValueError(f"{n} words and {ids.shape[0]} ids")
+        for start in range(0, n, 64):
+            size = min(<Py_ssize_t>BATCH, n - start)
+            for i in range(size):
+                ask(words[start + i], &batch[i])
+                FV_PREFETCH(&self.slots[batch[i].hash & (<uint64_t>self.slots.shape[0] - 1), 0])
+            for i in range(size):
+                self._fetch_bounds(&batch[i])
+            for i in range(size):
+                self._fetch_text(&batch[i])
+            for i in range(size):
+                ids[start + i] = self._find(&batch[i])
+
+
+cdef int ask(object word, Asked *asked) except -1:
+    """Take the bytes of a word, which belong to it, and their hash."""
+    cdef Py_ssize_t length = 0
+    asked.word, asked.hash, asked.answer = NULL, 0, 0
+    if isinstance(word, str):
+        try:
+            asked.word = <const uint8_t *>PyUnicode_AsUTF8AndSize(word, &length)
+        except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
+            asked.answer = -1
+    elif isinstance(word, bytes):
+        asked.word, length = <const uint8_t *>PyBytes_AsString(word), len(<bytes>word)
+    else:
+        asked.answer = -3
+    asked.length = length
+    if not asked.answer:
+        asked.hash = fv_word_hash(asked.word, length)
+    return 0
 
 
 def word_hash(bytes word not None):

@@ -46,7 +46,7 @@ class Finder:
             raise ValueError(f"slots: {slots.shape} is no power of two x 2")
         self._text, self._offsets, self._slots = text, offsets, slots
 
-    def find(self, word: str | bytes) -> int:
+    def find(self, word: object) -> int:
         """Return the id of a word (str, or its UTF-8 bytes), -1 if it is not there, -2 if the arrays contradict each
         other, -3 if it is no word."""
         if isinstance(word, str):

@@ -13,7 +13,14 @@ import gensim.models
 import numpy as np
 
 STAND_INS = {
-    "keyedvectors": {"keyedvectors": ["KeyedVectors"]},
+    "keyedvectors": {
+        "keyedvectors": [
+            "KeyedVectors",
+            "_load_word2vec_format",
+            "load_word2vec_format",
+            "pseudorandom_weak_vector",
+        ]
+    },
     "word2vec": {
         "word2vec": ["Word2Vec"],
         "keyedvectors": ["KeyedVectors"],
