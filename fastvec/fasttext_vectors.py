@@ -329,23 +329,10 @@ class FastTextKeyedVectors(KeyedVectors):
     def _lengths(self) -> str:
         return f"min_n={self.min_n}, max_n={self.max_n}, bucket={self.bucket}"
 
-    def get_sentence_vector(self, sentence: Sequence[Key]) -> Array:
-        """Return the mean of the unit vectors of a sentence's words, (D,).
-
-        Parameters
-        ----------
-        sentence : sequence of str or int
-
-        Raises
-        ------
-        TypeError
-            If it is a string.
-        ValueError
-            If it is empty.
-        """
-        if isinstance(sentence, str):
-            raise TypeError(f"sentence={sentence!r}: give a list of words, as sentence.split() makes it")
-        return self.get_mean_vector(sentence)
+    def _inferred(self, words: list[str]) -> Array | None:
+        if not words or not self.subwords.enabled:
+            return None
+        return self._infer(words)
 
     # ---- Files
 

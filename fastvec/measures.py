@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from fastvec import search
-from fastvec.comparisons import Comparisons
 from fastvec.lookup import KEY
+from fastvec.sentences import Sentences
 
 EPSILON = 1e-6
 """Keeps the quotient of 3CosMul finite (Levy and Goldberg 2014)."""
 
 
-class Measures(Comparisons):
+class Measures(Sentences):
     """The methods of KeyedVectors that measure by something else than one cosine."""
 
     def most_similar_cosmul(
