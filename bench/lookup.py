@@ -1,9 +1,10 @@
-"""How fast is a word's vector found, and those of ten thousand words at once?
+"""How fast are the vectors of a word, of ten thousand words in one call, and of a thousand sentences?
 
 python bench/lookup.py [--words 1000000] [--dim 300]
 
-gensim has its vectors in memory, fastvec a mapped file, both in one process; words are asked for in random order, the
-same for all. The floor is a dict and a matrix in plain Python: ``matrix[index[word]]``.
+gensim has its vectors in memory, fastvec a mapped file that is in the page cache; both in one process, and in turn.
+Words are asked for in random order, the same for both. The floor is a dict and a matrix in plain Python:
+``matrix[index[word]]``.
 """
 
 import argparse
@@ -16,21 +17,65 @@ import numpy as np
 from _run import machine, table
 
 ASKED = 10_000
+SENTENCE = 20  # words
 
 
-def timed(function, rounds):
-    """Return the seconds of each call."""
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return seconds
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
-def one_by_one(look, asked):
-    """Return what asks for every word, in a loop of `look`, which goes through the words itself."""
-    return lambda: look(asked)
+def write(path, names, vectors):
+    from fastvec.store import save_vectors
+    from fastvec.words import WordTable
+
+    save_vectors(path, WordTable.from_words(names), vectors)
+
+
+def subjects(path, names, vectors):
+    """Return gensim's vectors, fastvec's, and the dict."""
+    from gensim.models import KeyedVectors as Theirs
+
+    from fastvec import KeyedVectors
+
+    theirs = Theirs(vectors.shape[1])
+    theirs.index_to_key, theirs.vectors = names, vectors
+    theirs.key_to_index = {name: i for i, name in enumerate(names)}
+    mine = KeyedVectors.load(path)
+    _ = float(mine.vectors.sum())
+    theirs.fill_norms()
+    return theirs, mine, theirs.key_to_index
+
+
+def tasks(theirs, mine, index, vectors, asked):
+    """Return what is timed: task -> who -> function."""
+
+    def each(kv):
+        for word in asked:
+            kv[word]
+
+    def each_row():
+        for word in asked:
+            vectors[index[word]]
+
+    sentences = [asked[i : i + SENTENCE] for i in range(0, len(asked), SENTENCE)]
+    return {
+        "kv[word], each": {
+            "gensim": lambda: each(theirs),
+            "fastvec": lambda: each(mine),
+            "dict + row": each_row,
+        },
+        f"kv[{ASKED:,} words]": {
+            "gensim": lambda: theirs[asked],
+            "fastvec": lambda: mine[asked],
+            "dict + row": lambda: vectors[[index[word] for word in asked]],
+        },
+        f"{len(sentences)} sentences of {SENTENCE} words": {
+            "gensim": lambda: [theirs.get_mean_vector(sentence) for sentence in sentences],
+            "fastvec": lambda: mine.sentence_vectors(sentences),
+        },
+    }
 
 
 def main():
@@ -39,64 +84,31 @@ def main():
     )
     parser.add_argument("--words", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=21)
     args = parser.parse_args()
-
-    from gensim.models import KeyedVectors as Theirs
-
-    from fastvec import KeyedVectors
-    from fastvec.store import save_vectors
-    from fastvec.words import WordTable
-
     names = [f"word{i}" for i in range(args.words)]
     vectors = np.random.default_rng(0).random((args.words, args.dim), np.float32)
-    theirs = Theirs(args.dim)
-    theirs.index_to_key, theirs.vectors = names, vectors
-    theirs.key_to_index = {name: i for i, name in enumerate(names)}
-    index = theirs.key_to_index
+    chosen = np.random.default_rng(1).integers(0, args.words, ASKED).tolist()
+    asked = [
+        str(names[i].encode(), "ascii") for i in chosen
+    ]  # strings of the caller's own, as read from a text
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "v.fvec"
-        save_vectors(path, WordTable.from_words(names), vectors)
-        mine = KeyedVectors.load(path)
-        _ = float(mine.vectors.sum())  # the file is in the page cache, as their matrix is in memory
-        chosen = np.random.default_rng(1).integers(0, args.words, ASKED).tolist()
-        asked = [
-            str(names[i].encode(), "ascii") for i in chosen
-        ]  # strings of the caller's own, as read from a text
-        runs = {}
-        for name, kv in (("gensim", theirs), ("fastvec", mine)):
-            runs[name, "one"] = eval_loop(kv, asked)
-            runs[name, "many"] = lambda kv=kv: kv[asked]
-        runs["floor", "one"] = floor_loop(vectors, index, asked)
-        runs["floor", "many"] = lambda: vectors[[index[word] for word in asked]]
-        got = {key: [] for key in runs}
-        for _ in range(args.rounds):
-            for key, run in runs.items():
-                got[key] += timed(run, 1)
-    middle = {key: statistics.median(seconds) for key, seconds in got.items()}
-    rows = []
-    for what, label, unit in (("one", "kv[word]", 1e9 / ASKED), ("many", f"kv[list of {ASKED:,}]", 1e3)):
-        times = [middle[name, what] for name in ("gensim", "floor", "fastvec")]
-        shown = [f"{t * unit:.0f} ns" if what == "one" else f"{t * unit:.2f} ms" for t in times]
-        rows.append([label, *shown, f"{times[0] / times[2]:.1f}x", f"{times[2] / times[1]:.2f}"])
-    print(f"{machine()}; {args.words:,} x {args.dim}, medians of {args.rounds} rounds in turn\n")
-    table(rows, ["", "gensim", "dict + row", "fastvec", "gensim / fastvec", "fastvec / (dict + row)"])
-
-
-def eval_loop(kv, asked):
-    def run():
-        for word in asked:
-            kv[word]
-
-    return run
-
-
-def floor_loop(vectors, index, asked):
-    def run():
-        for word in asked:
-            vectors[index[word]]
-
-    return run
+        write(path, names, vectors)
+        theirs, mine, index = subjects(path, names, vectors)
+        rows = []
+        for task, runs in tasks(theirs, mine, index, vectors, asked).items():
+            got = [{who: seconds(run) for who, run in runs.items()} for _ in range(args.rounds)]
+            middle = {who: statistics.median(times[who] for times in got) for who in runs}
+            unit, scale = ("us", 1e6 / ASKED) if task.endswith("each") else ("ms", 1e3)
+            shown = [
+                f"{middle[who] * scale:.2f} {unit}" if who in middle else ""
+                for who in ("gensim", "dict + row", "fastvec")
+            ]
+            faster = statistics.median(times["gensim"] / times["fastvec"] for times in got)
+            rows.append([task, *shown, f"{faster:.1f}x"])
+        print(f"{machine()}; {args.words:,} x {args.dim}, medians of {args.rounds} rounds\n")
+        table(rows, ["", "gensim", "dict + row", "fastvec", "gensim / fastvec"])
 
 
 if __name__ == "__main__":
