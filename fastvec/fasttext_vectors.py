@@ -156,6 +156,11 @@ class FastTextKeyedVectors(KeyedVectors):
         return self.subwords.bucket
 
     @property
+    def compatible_hash(self) -> bool:
+        """Always True: n-grams fall into fastText's buckets. Old versions of gensim had a hash of their own."""
+        return True
+
+    @property
     def bags(self) -> Bags:
         """The rows of every word, in `vectors_vocab` and `vectors_ngrams` end to end; computed when first asked for."""
         if self._bags is None:
