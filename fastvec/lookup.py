@@ -1,7 +1,7 @@
 """Words and their rows: how KeyedVectors finds them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,24 @@ INTEGER = (int, np.integer)
 KEY = (str, *INTEGER)
 
 
-class Lookup:
-    """What `KeyedVectors` knows of words and rows; its questions about similarity build on this."""
+if TYPE_CHECKING:
+
+    class Rows:
+        _finder: Any
+        _view: Array
+
+        def __getitem__(self, keys: Key | Iterable[Key]) -> Array: ...
+else:
+    Rows = _backend.words.Rows
+
+
+class Lookup(Rows):
+    """What `KeyedVectors` knows of words and rows; its questions about similarity build on this.
+
+    ``kv[word]`` is a method of the base class, which is compiled, and finds the words through `_finder` in `_view`.
+    """
 
     _table: WordTable
-    _find: Callable[[str], int]
     _added: dict[str, int]
     """New words that are not in the table yet, and their rows."""
     _count: int
@@ -64,13 +77,13 @@ class Lookup:
         added, table = self._added, self._table
         if added and len(table) == next(iter(added.values())):
             table = table.followed_by(added)
-            self._table, self._find = table, table.finder.find
+            self._table, self._finder = table, table.finder
             self._added = {}
         return table
 
     @words.setter
     def words(self, words: WordTable) -> None:
-        self._table, self._find = words, words.finder.find
+        self._table, self._finder = words, words.finder
         self._added = {}
         self._count = len(words)
 
@@ -148,16 +161,9 @@ class Lookup:
             vector.setflags(write=False)
         return vector
 
-    def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
-        """Return the vector of a key, (D,), read-only; or of several, (n, D), as a new array."""
-        if isinstance(keys, str):
-            row = self._find(keys)
-            if row >= 0:  # the usual case, at the price of one look-up
-                return self._view[row]  # type: ignore[no-any-return]
-            return self.get_vector(keys)
-        if isinstance(keys, INTEGER):
-            return self.get_vector(keys)
-        return self.vectors_for(list(keys))
+    def _get(self, keys: Key | Iterable[Key]) -> Array:
+        """Return what ``kv[keys]`` is where `keys` is no word of the table."""
+        return self.get_vector(keys) if isinstance(keys, KEY) else self.vectors_for(list(keys))
 
     def vectors_for(self, keys: Sequence[Key]) -> Array:
         """Return the vectors of several keys, (n, D).

@@ -146,6 +146,25 @@ def test_find_tells_what_is_no_word(kernel):
         WordTable(text, offsets).find_all(["a", 5])
 
 
+def test_rows_answer_for_words_of_the_table_and_hand_on_the_rest(kernel):
+    class Held(kernel.Rows):
+        def _get(self, keys):
+            return "handed on", keys
+
+    text, offsets = arrays(["a", "größer"])
+    slots = np.empty((4, 2), np.int32)
+    kernel.build_index(text, offsets, slots)
+    held = Held()
+    held._finder, held._view = kernel.Finder(text, offsets, slots), np.array([[1, 2], [3, 4]])
+    assert held["a"].tolist() == [1, 2] and held["größer"].tolist() == [3, 4]
+    for other in ("b", "", "\ud800", 1, None, b"a", ["a"], np.int64(1)):
+        assert held[other] == ("handed on", other)
+    held._finder = kernel.Finder(text, offsets - 1, slots)
+    assert held["a"] == ("handed on", "a"), "what is damaged is for others to report"
+    with pytest.raises((TypeError, AttributeError)):
+        kernel.Rows()["a"]
+
+
 def test_empty_table():
     table = WordTable.from_words([])
     assert len(table) == 0 and list(table) == [] and table[:] == [] and table.find("") == -1

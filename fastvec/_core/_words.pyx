@@ -1,5 +1,6 @@
 """Index over a word table: build it, and find words in it. Layout: words.pxd."""
 
+from cython cimport auto_pickle
 from cpython.bytes cimport PyBytes_AsString
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
@@ -124,6 +125,27 @@ cdef class Finder:
                 self._fetch_text(&batch[i])
             for i in range(size):
                 ids[start + i] = self._find(&batch[i])
+
+
+@auto_pickle(False)
+cdef class Rows:
+    """What ``KeyedVectors[...]`` asks first: the row of a string that is in the table, without a call of Python code.
+
+    `_finder` finds the words, `_view` holds their rows, read-only; `_get` answers everything else.
+    """
+
+    cdef public object _finder, _view
+
+    def __getitem__(self, keys):
+        """Return the vector of a key, (D,), read-only; or of several, (n, D), as a new array."""
+        cdef Asked asked
+        cdef int32_t row
+        if isinstance(keys, str) and isinstance(self._finder, Finder):
+            ask(keys, &asked)
+            row = (<Finder>self._finder)._find(&asked)
+            if row >= 0:
+                return self._view[row]
+        return self._get(keys)
 
 
 cdef int ask(object word, Asked *asked) except -1:

@@ -73,3 +73,18 @@ class Finder:
         if len(ids) != len(words):
             raise ValueError(f"{len(words)} words and {len(ids)} ids")
         ids[:] = [self.find(word) for word in words]
+
+
+class Rows:
+    """What ``KeyedVectors[...]`` asks first: the row of a string that is in the table; `_get` answers all else."""
+
+    _finder: Any
+    _view: NDArray[Any]
+
+    def __getitem__(self, keys: Any) -> Any:
+        """Return the vector of a key, (D,), read-only; or of several, (n, D), as a new array."""
+        row = self._finder.find(keys) if isinstance(keys, str) else -1
+        return self._view[row] if row >= 0 else self._get(keys)
+
+    def _get(self, keys: Any) -> Any:
+        raise KeyError(keys)
