@@ -96,6 +96,10 @@ class Comparisons(Edits):
         closer = np.flatnonzero(distances < distances[limit]).tolist()
         return [self.words[row] for row in closer if row != own]
 
+    def words_closer_than(self, word1: Key, word2: Key) -> list[str]:
+        """Return `closer_than`. A name of gensim 3's."""
+        return self.closer_than(word1, word2)
+
     def rank(self, key1: Key, key2: Key) -> int:
         """Return the place of `key2` among the neighbours of `key1`, 1 for the nearest one."""
         return len(self.closer_than(key1, key2)) + 1

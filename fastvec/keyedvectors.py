@@ -227,14 +227,18 @@ class KeyedVectors(Measures):
         append: bool = False,
         sort_attr: str = "count",
     ) -> None:
-        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`."""
+        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`.
+
+        `sort_attr` names an attribute that is to take the place of the counts; words are in the order of the rows where
+        they have none of this name.
+        """
         from fastvec.formats import word2vec
 
         word2vec.write(
             fname,
             self.words,
             self.vectors[: len(self)],
-            self.counts if sort_attr == "count" else None,
+            dict(self._per_word()).get(sort_attr),
             fvocab=fvocab,
             binary=binary,
             total_vec=total_vec,

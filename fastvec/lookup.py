@@ -161,6 +161,10 @@ class Lookup(Rows):
             vector.setflags(write=False)
         return vector
 
+    def word_vec(self, word: Key, norm: bool = False) -> Array:
+        """Return `get_vector`. A name of gensim 3's."""
+        return self.get_vector(word, norm)
+
     def _get(self, keys: Key | Iterable[Key]) -> Array:
         """Return what ``kv[keys]`` is where `keys` is no word of the table."""
         return self.get_vector(keys) if isinstance(keys, KEY) else self.vectors_for(list(keys))

@@ -111,6 +111,25 @@ def test_a_set_with_free_rows_is_saved_without_them(tmp_path):
     assert holds(load_word2vec_format(tmp_path / "a.txt"), {"a": [1, 2]})
 
 
+def test_files_of_word2vec_in_the_order_of_an_attribute(kv, tmp_path):
+    for word, age in zip(WORDS, (1, 4, 2, 3), strict=True):
+        kv.set_vecattr(word, "age", age)
+    kv.save_word2vec_format(tmp_path / "a.txt", tmp_path / "ages.txt", sort_attr="age")
+    assert list(load_word2vec_format(tmp_path / "a.txt").words) == ["east", "south", "northeast", "north"]
+    assert (tmp_path / "ages.txt").read_text().split() == [
+        "east",
+        "4",
+        "south",
+        "3",
+        "northeast",
+        "2",
+        "north",
+        "1",
+    ]
+    kv.save_word2vec_format(tmp_path / "a.txt", sort_attr="colour")
+    assert list(load_word2vec_format(tmp_path / "a.txt").words) == WORDS
+
+
 def test_repeated_and_numbered_keys(kv):
     kv.add_vectors(["up", "up", "east"], [[1, 5], [2, 5], [9, 9]])
     assert kv["up"].tolist() == [1, 5] and kv["east"].tolist() == [3, 0]

@@ -86,6 +86,7 @@ QUERIES = {
     "distances of a vector": lambda kv: kv.distances(VECTOR, (B, 7)),
     "rank": lambda kv: kv.rank(A, B),
     "closer_than": lambda kv: kv.closer_than(A, B),
+    "names of old": lambda kv: [kv.words_closer_than(A, B), kv.word_vec(A, norm=True)],
     "closer_than itself": lambda kv: kv.closer_than(A, A),
     "relative_cosine_similarity": lambda kv: kv.relative_cosine_similarity(A, B, 5),
     "cosine_similarities": lambda kv: kv.cosine_similarities(VECTOR, VECTORS),
