@@ -19,7 +19,9 @@ from types import ModuleType
 from fastvec._variants import compiled_for
 
 REFERENCE = "reference"
-MODULES = ("words", "vocab", "huffman", "encode", "subword", "phrases", "joiner", "records", "lines", "train")
+MODULES = (
+    "words", "gather", "vocab", "huffman", "encode", "subword", "phrases", "joiner", "records", "lines", "train",
+)  # fmt: skip
 PER_VARIANT = frozenset({"train"})
 
 

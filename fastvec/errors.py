@@ -25,6 +25,22 @@ class UnsupportedFileError(FormatError, NotImplementedError):
     """A file of a kind that is known, and not read: a classifier where a model of words was asked for."""
 
 
+class NotTextError(FormatError, UnicodeDecodeError):
+    """Words in a file that are not of the encoding they should be of; made of a message and of what the codec found."""
+
+    def __init__(self, message: str, cause: UnicodeError) -> None:
+        given = cause if isinstance(cause, UnicodeDecodeError) else None
+        fields = (given.encoding, given.object, given.start, given.end) if given else ("utf-8", b"", 0, 0)
+        super().__init__(*fields, str(cause))
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[type, tuple[str, UnicodeError]]:
+        return type(self), (self.message, UnicodeDecodeError(*self.args))
+
+
 class NoModelError(FormatError, AttributeError):
     """A file of word vectors alone, where a model to train on was asked for."""
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -156,6 +156,11 @@ class FastTextKeyedVectors(KeyedVectors):
         return self.subwords.bucket
 
     @property
+    def compatible_hash(self) -> bool:
+        """Always True: n-grams fall into fastText's buckets. Old versions of gensim had a hash of their own."""
+        return True
+
+    @property
     def bags(self) -> Bags:
         """The rows of every word, in `vectors_vocab` and `vectors_ngrams` end to end; computed when first asked for."""
         if self._bags is None:
@@ -216,6 +221,32 @@ class FastTextKeyedVectors(KeyedVectors):
         finally:
             self.vectors = composed
             self.adjust_vectors()
+
+    # ---- Words added and left out
+
+    def _extend(self, fresh: Mapping[str, int]) -> None:
+        super()._extend(fresh)
+        self._bags = None
+        if self.subwords.enabled:
+            self._grow("vectors_vocab", len(self))
+        else:
+            self.vectors_vocab = self.vectors
+
+    def _set_rows(self, keys: Sequence[Key], rows: NDArray[np.integer[Any]], vectors: Array) -> None:
+        """Write vectors to rows, and such own rows of the words as give these vectors when they are composed."""
+        super()._set_rows(keys, rows, vectors)
+        if self.subwords.enabled:
+            bags = self.subwords.bags_of([k if isinstance(k, str) else self.words[int(k)] for k in keys])
+            mean = np.empty((len(rows), self.vector_size), np.float32)
+            compose(self.vectors_ngrams[:0], self.vectors_ngrams, bags, mean)
+            ngrams = np.diff(bags.offsets)[:, None].astype(np.float32)
+            self.vectors_vocab[rows] = (ngrams + 1) * vectors - ngrams * mean
+
+    def _select(self, rows: NDArray[np.integer[Any]]) -> Self:
+        new = super()._select(rows)
+        if self.subwords.enabled:
+            new._set_subwords(self.subwords, self.vectors_vocab[rows], self.vectors_ngrams)
+        return new
 
     # ---- Vectors of any string
 
@@ -303,23 +334,10 @@ class FastTextKeyedVectors(KeyedVectors):
     def _lengths(self) -> str:
         return f"min_n={self.min_n}, max_n={self.max_n}, bucket={self.bucket}"
 
-    def get_sentence_vector(self, sentence: Sequence[Key]) -> Array:
-        """Return the mean of the unit vectors of a sentence's words, (D,).
-
-        Parameters
-        ----------
-        sentence : sequence of str or int
-
-        Raises
-        ------
-        TypeError
-            If it is a string.
-        ValueError
-            If it is empty.
-        """
-        if isinstance(sentence, str):
-            raise TypeError(f"sentence={sentence!r}: give a list of words, as sentence.split() makes it")
-        return self.get_mean_vector(sentence)
+    def _inferred(self, words: list[str]) -> Array | None:
+        if not words or not self.subwords.enabled:
+            return None
+        return self._infer(words)
 
     # ---- Files
 

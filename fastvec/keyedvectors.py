@@ -1,7 +1,7 @@
 """KeyedVectors: words and their vectors, and the questions people ask of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastvec import search, store
-from fastvec.lookup import KEY, Array, Key, unit
+from fastvec.lookup import KEY, Array, Key
 from fastvec.measures import Measures
+from fastvec.sharing import File
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -108,12 +109,6 @@ class KeyedVectors(Measures):
         found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(self.words[i], score) for i, score in found if i >= 0]
 
-    def _cosines(self, unit_vector: Array, start: int, stop: int) -> Array:
-        """Return the cosine of `unit_vector` with the rows from `start` up to `stop`; 0 for zero rows."""
-        norms = self.norms[start:stop]
-        cosines: Array = (self.vectors[start:stop] @ unit_vector) / np.where(norms > 0, norms, 1)
-        return cosines
-
     def similar_by_key(self, key: Key, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
         """Find the words most similar to `key`; as `most_similar`."""
         return self.most_similar(positive=[key], topn=topn, restrict_vocab=restrict_vocab)
@@ -126,108 +121,58 @@ class KeyedVectors(Measures):
         """Find the words most similar to a vector of (D,); as `most_similar`."""
         return self.most_similar(positive=[np.asarray(vector)], topn=topn, restrict_vocab=restrict_vocab)
 
-    def similarity(self, w1: Key, w2: Key) -> float:
-        """Return the cosine of two words."""
-        return float(unit(self[w1]) @ unit(self[w2]))
+    def relative_cosine_similarity(self, wa: Key, wb: Key, topn: int = 10) -> float:
+        """Return the cosine of two words, divided by the sum of those of `wa` and its `topn` nearest words.
 
-    def distance(self, w1: Key, w2: Key) -> float:
-        """Return 1 - `similarity`."""
-        return 1 - self.similarity(w1, w2)
-
-    def n_similarity(self, ws1: Sequence[Key], ws2: Sequence[Key]) -> float:
-        """Return the cosine of the mean vectors of two lists of words; unknown words are left out.
+        Above 1 / topn, `wb` is nearer than the mean of these, and may be a synonym (Leeuwenberg, Vela, Dehdari, van
+        Genabith, "A Minimally Supervised Approach for Synonym Extraction with Word Embeddings", PBML 105, 2016).
 
         Raises
         ------
-        ZeroDivisionError
-            If a list is empty.
+        ValueError
+            If there are no other words.
         """
-        if not len(ws1) or not len(ws2):
-            raise ZeroDivisionError("At least one of the passed list is empty.")
-        mean1 = self.get_mean_vector(ws1, pre_normalize=False)
-        mean2 = self.get_mean_vector(ws2, pre_normalize=False)
-        return float(unit(mean1) @ unit(mean2))
+        nearest = self.similar_by_key(wa, topn)
+        if not nearest:
+            raise ValueError("Cannot calculate relative cosine similarity without any similar words.")
+        return float(self.similarity(wa, wb) / sum(score for _, score in nearest))
 
-    def get_mean_vector(
-        self,
-        keys: Sequence[Key | Array],
-        weights: Sequence[float] | Array | None = None,
-        pre_normalize: bool = True,
-        post_normalize: bool = False,
-        ignore_missing: bool = True,
-    ) -> Array:
-        """Return the weighted mean of vectors, divided by the sum of the absolute weights.
+    # ---- Choice of words
+
+    def vectors_for_all(
+        self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
+    ) -> "KeyedVectors":
+        """Return the vectors of some words as a new `KeyedVectors`, each word once, in the given order.
 
         Parameters
         ----------
-        keys : sequence of str, int or vector
-        weights : sequence of float, optional
-            One a key; 1 where absent.
-        pre_normalize : bool
-            Scale the keys' vectors (not the given ones) to length 1 first.
-        post_normalize : bool
-            Scale the mean to length 1.
-        ignore_missing : bool
-            Leave out keys that are not there.
-
-        Returns
-        -------
-        float array of (D,)
-
-        Raises
-        ------
-        ValueError
-            If there are no keys, or not as many weights, or a vector is not of (D,).
-        KeyError
-            If a key is not there and `ignore_missing` is false.
+        keys : iterable of str
+            Those that have no vector are left out.
+        allow_inference : bool
+            Take vectors of n-grams for words outside the vocabulary, where there are subwords.
+        copy_vecattrs : bool
+            Attributes of the words go along; words outside the vocabulary have zeros.
         """
-        if len(keys) == 0:
-            raise ValueError("cannot compute mean with no input")
-        weight = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
-        if len(keys) != len(weight):
-            raise ValueError("keys and weights array must have same number of elements")
-        dtype = np.result_type(self.vectors.dtype, np.float32)
-        mean, total = np.zeros(self.vector_size, dtype), 0.0
-        for key, w in zip(keys, weight.tolist(), strict=True):
-            if isinstance(key, np.ndarray):
-                if key.shape != mean.shape:
-                    raise ValueError(f"a vector of shape {key.shape} among vectors of {mean.shape}")
-                mean += dtype.type(w) * key
-            elif key in self:
-                mean += dtype.type(w) * self.get_vector(key, norm=pre_normalize)
-            elif ignore_missing:
-                continue
-            else:
-                raise KeyError(f"Key '{key}' not present in vocabulary")
-            total += abs(w)
-        if total > 0:
-            mean /= total
-        return unit(mean) if post_normalize else mean
-
-    def rank_by_centrality(self, words: Sequence[Key], use_norm: bool = True) -> list[tuple[float, Key]]:
-        """Return (cosine with the mean of all, word) for each known word, the most central first.
-
-        Raises
-        ------
-        ValueError
-            If no word is known.
-        """
-        known = [word for word in words if word in self]
-        if not known:
-            raise ValueError("cannot select a word from an empty list")
-        vectors = np.stack([self.get_vector(word, norm=use_norm) for word in known])
-        mean = self.get_mean_vector(list(vectors), post_normalize=True)
-        return sorted(zip((vectors @ mean).tolist(), known, strict=True), reverse=True)
-
-    def doesnt_match(self, words: Sequence[Key]) -> Key:
-        """Return the word that is furthest from the mean of all of them."""
-        return self.rank_by_centrality(words)[-1][1]
+        names = (key if isinstance(key, str) else self.words[self.get_index(key)] for key in keys)
+        chosen = [
+            word
+            for word in dict.fromkeys(names)
+            if (word in self if allow_inference else self.has_index_for(word))
+        ]
+        new = KeyedVectors._from_parts(WordTable.from_words(chosen), self.vectors_for(chosen))
+        new._ranks = np.arange(len(chosen), 0, -1)
+        if copy_vecattrs:
+            rows = self._rows(chosen)
+            new.expandos.update({attr: _at(values, rows) for attr, values in self._per_word()})
+            if self._ranks is not None:
+                new._ranks = _at(self._ranks, rows)
+        return new
 
     # ---- Files
 
     def save(self, fname: StrPath) -> None:
         """Write a .fvec file, atomically (docs/file-format.md)."""
-        store.save_vectors(fname, self.words, self.vectors, self.counts, self.metadata)
+        store.save_vectors(fname, self.words, self.vectors[: len(self)], self.counts, self.metadata)
 
     @classmethod
     def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Self:
@@ -254,8 +199,13 @@ class KeyedVectors(Measures):
         """
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
-        held = _of_gensim(fname, mmap == "r") or store.open_vectors(fname, mmap=mmap == "r", verify=verify)
-        return cls._from_file(held)
+        foreign = _of_gensim(fname, mmap == "r")
+        if foreign or mmap is None:
+            return cls._from_file(foreign or store.open_vectors(fname, mmap=False, verify=verify))
+        file, held = File.at(fname), store.open_vectors(fname, verify=verify)
+        opened = cls._from_file(held)
+        opened._remember(file, held)
+        return opened
 
     @classmethod
     def _from_file(cls, held: store.Vectors) -> Self:
@@ -277,14 +227,18 @@ class KeyedVectors(Measures):
         append: bool = False,
         sort_attr: str = "count",
     ) -> None:
-        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`."""
+        """Write a file of the word2vec program, frequent words first: `fastvec.formats.word2vec.write`.
+
+        `sort_attr` names an attribute that is to take the place of the counts; words are in the order of the rows where
+        they have none of this name.
+        """
         from fastvec.formats import word2vec
 
         word2vec.write(
             fname,
             self.words,
-            self.vectors,
-            self.counts if sort_attr == "count" else None,
+            self.vectors[: len(self)],
+            dict(self._per_word()).get(sort_attr),
             fvocab=fvocab,
             binary=binary,
             total_vec=total_vec,
@@ -318,7 +272,10 @@ class KeyedVectors(Measures):
             datatype=datatype,
             no_header=no_header,
         )
-        return cls._from_parts(words, vectors, counts)
+        self = cls._from_parts(words, vectors, counts)
+        if counts is None:
+            self._ranks = np.arange(len(self), 0, -1)
+        return self
 
     # ---- Evaluation
 
@@ -354,6 +311,32 @@ class KeyedVectors(Measures):
         )
 
 
+def pseudorandom_weak_vector(
+    size: int, seed_string: str | None = None, hashfxn: Callable[[str], int] = hash
+) -> Array:
+    """Return a random vector, float32 (size,), uniform from -1 / (2 size) to 1 / (2 size).
+
+    Parameters
+    ----------
+    seed_string : str, optional
+        Makes the vector a function of ``hashfxn(seed_string)``.
+    """
+    seed = hashfxn(seed_string) & 0xFFFFFFFF if seed_string else None
+    return (np.random.default_rng(seed).random(size, np.float32) - np.float32(0.5)) / np.float32(size)
+
+
+def load_word2vec_format(fname: StrPath, *args: Any, **options: Any) -> KeyedVectors:
+    """Read a file of the word2vec program: `KeyedVectors.load_word2vec_format`."""
+    return KeyedVectors.load_word2vec_format(fname, *args, **options)
+
+
+def _load_word2vec_format(
+    cls: type[KeyedVectors], fname: StrPath, binary_chunk_size: int | None = None, **options: Any
+) -> KeyedVectors:
+    """A private name of gensim's; files are read in pieces of a fixed size here, whatever `binary_chunk_size` is."""
+    return cls.load_word2vec_format(fname, **options)
+
+
 def _of_gensim(fname: StrPath, mmap: bool) -> store.Vectors | None:
     """Return what a file of gensim's holds of word vectors; None: it is of another kind."""
     with Path(fname).open("rb") as file:
@@ -366,6 +349,13 @@ def _of_gensim(fname: StrPath, mmap: bool) -> store.Vectors | None:
     held = gensim.read(fname, mmap=mmap).vectors
     extra = {name: held.extra[name] for name in held.extra if name in SUBWORD_TENSORS}
     return held._replace(extra=extra)
+
+
+def _at(values: Array, rows: Array) -> Array:
+    """Return the values at some rows; zeros for negative ones."""
+    found = np.zeros((len(rows), *values.shape[1:]), values.dtype)
+    found[rows >= 0] = values[rows[rows >= 0]]
+    return found
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,12 +1,12 @@
 """Words and their rows: how KeyedVectors finds them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import search
+from fastvec import _backend, search
 from fastvec.words import KeyToIndex, WordTable
 
 Array = NDArray[Any]
@@ -15,8 +15,27 @@ INTEGER = (int, np.integer)
 KEY = (str, *INTEGER)
 
 
-class Lookup:
-    """What `KeyedVectors` knows of words and rows; its questions about similarity build on this."""
+if TYPE_CHECKING:
+
+    class Rows:
+        _finder: Any
+        _view: Array
+
+        def __getitem__(self, keys: Key | Iterable[Key]) -> Array: ...
+else:
+    Rows = _backend.words.Rows
+
+
+class Lookup(Rows):
+    """What `KeyedVectors` knows of words and rows; its questions about similarity build on this.
+
+    ``kv[word]`` is a method of the base class, which is compiled, and finds the words through `_finder` in `_view`.
+    """
+
+    _table: WordTable
+    _added: dict[str, int]
+    """New words that are not in the table yet, and their rows."""
+    _count: int
 
     def _set_parts(
         self,
@@ -26,9 +45,7 @@ class Lookup:
         metadata: Mapping[str, str] | None,
     ) -> None:
         self.words = words
-        """The words, in the order of the rows."""
         self.vectors = vectors
-        """float (V, D)"""
         self.counts = counts
         """How often each word occurred in the corpus, int64 (V,), or None where that is not known."""
         self.metadata = dict(metadata or {})
@@ -53,22 +70,51 @@ class Lookup:
     # ---- Words and rows
 
     @property
+    def words(self) -> WordTable:
+        """The words, in the order of the rows."""
+        # Words that were added wait in a dict until the table is asked for as a whole. Readers in other threads find a
+        # word in the one or in the other: the table is put in place before the dict is let go.
+        added, table = self._added, self._table
+        if added and len(table) == next(iter(added.values())):
+            table = table.followed_by(added)
+            self._table, self._finder = table, table.finder
+            self._added = {}
+        return table
+
+    @words.setter
+    def words(self, words: WordTable) -> None:
+        self._table, self._finder = words, words.finder
+        self._added = {}
+        self._count = len(words)
+
+    @property
+    def vectors(self) -> Array:
+        """The rows, float (V, D); of a mapped file read-only. Beyond V there may be rows that have no words yet."""
+        return self._vectors
+
+    @vectors.setter
+    def vectors(self, vectors: Array) -> None:
+        self._vectors: Array = np.asarray(vectors)
+        self._view = self._vectors.view()  # its rows need not be made read-only one by one
+        self._view.flags.writeable = False
+
+    @property
     def vector_size(self) -> int:
         """Number of dimensions."""
-        return int(self.vectors.shape[1])
+        return int(self._vectors.shape[1])
 
     @property
     def index_to_key(self) -> Sequence[str]:
-        """The words in the order of the rows."""
+        """The words in the order of the rows, as a sequence that is no list: ``list(...)`` makes one."""
         return self.words
 
     @property
     def key_to_index(self) -> Mapping[str, int]:
-        """The row of each word."""
+        """The row of each word, as a mapping that is no dict: ``dict(...)`` makes one."""
         return KeyToIndex(self.words)
 
     def __len__(self) -> int:
-        return len(self.words)
+        return self._count
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
@@ -82,7 +128,10 @@ class Lookup:
             If it is not there and no `default` is given.
         """
         if isinstance(key, str):
-            found = self.words.find(key)
+            added = self._added
+            found = self._table.find(key)
+            if found < 0 and added:
+                found = added.get(key, -1)
             if found >= 0:
                 return found
         elif isinstance(key, INTEGER) and 0 <= key < len(self):
@@ -106,17 +155,19 @@ class Lookup:
         KeyError
             If `key` is not there.
         """
-        vector: Array = self.vectors[self.get_index(key)]
+        vector: Array = self._view[self.get_index(key)]
         if norm:
             vector = unit(vector)
-        vector.setflags(write=False)
+            vector.setflags(write=False)
         return vector
 
-    def __getitem__(self, keys: Key | Iterable[Key]) -> Array:
-        """Return the vector of a key, (D,), or of several, (n, D)."""
-        if isinstance(keys, KEY):
-            return self.get_vector(keys)
-        return self.vectors_for(list(keys))
+    def word_vec(self, word: Key, norm: bool = False) -> Array:
+        """Return `get_vector`. A name of gensim 3's."""
+        return self.get_vector(word, norm)
+
+    def _get(self, keys: Key | Iterable[Key]) -> Array:
+        """Return what ``kv[keys]`` is where `keys` is no word of the table."""
+        return self.get_vector(keys) if isinstance(keys, KEY) else self.vectors_for(list(keys))
 
     def vectors_for(self, keys: Sequence[Key]) -> Array:
         """Return the vectors of several keys, (n, D).
@@ -129,20 +180,32 @@ class Lookup:
         rows = self._rows(keys)
         if len(rows) and rows.min() < 0:
             self.get_index(keys[int(rows.argmin())])  # raises
-        found: Array = self.vectors[rows]
+        return self._take(rows)
+
+    def _take(self, rows: NDArray[np.integer[Any]]) -> Array:
+        """Return a copy of rows (0 <= row < V), in the given order."""
+        if self._vectors.strides[1] != self._vectors.itemsize or self._vectors.shape[1] == 0:
+            found: Array = self._vectors[rows]
+            return found
+        found = np.empty((len(rows), self.vector_size), self._vectors.dtype)
+        _backend.gather.take(
+            self._view.view(np.uint8), np.ascontiguousarray(rows, np.int32), found.view(np.uint8)
+        )
         return found
 
     def _rows(self, keys: Sequence[Key]) -> NDArray[np.integer[Any]]:
         """Return the row of each key, or -1."""
-        if all(isinstance(key, str) for key in keys):
-            return self.words.find_all(keys)  # type: ignore[arg-type]
-        return np.array([self.get_index(key, -1) for key in keys], np.intp)
+        if not self._added:
+            rows = self._table.find_any(keys)
+            if rows is not None:
+                return rows
+        return np.array([self.get_index(key, -1) for key in keys], np.int32)
 
     @property
     def norms(self) -> NDArray[np.float32]:
         """The rows' Euclidean norms, float32 (V,), computed when first asked for."""
         if self._norms is None:
-            self._norms = search.row_norms(self.vectors)
+            self._norms = search.row_norms(self._vectors)
         return self._norms
 
     def fill_norms(self, force: bool = False) -> None:

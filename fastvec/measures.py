@@ -8,13 +8,13 @@ import numpy as np
 
 from fastvec import search
 from fastvec.lookup import KEY
-from fastvec.vecattrs import VectorAttributes
+from fastvec.sentences import Sentences
 
 EPSILON = 1e-6
 """Keeps the quotient of 3CosMul finite (Levy and Goldberg 2014)."""
 
 
-class Measures(VectorAttributes):
+class Measures(Sentences):
     """The methods of KeyedVectors that measure by something else than one cosine."""
 
     def most_similar_cosmul(
@@ -59,7 +59,7 @@ class Measures(VectorAttributes):
         keys = [_as_list(positive), _as_list(negative)]
         if not keys[0]:
             raise ValueError("cannot compute similarity with no input")
-        rows = slice(0, restrict_vocab or None)
+        rows = slice(0, min(restrict_vocab or len(self), len(self)))
         norms = np.where(self.norms[rows] > 0, self.norms[rows], 1)
         products = [np.ones(len(norms), np.float32) for _ in keys]
         for product, side in zip(products, keys, strict=True):

@@ -51,6 +51,9 @@ def check_numbers(words: WordTable, vectors: Array, ids: NDArray[Any] | None = N
 class VectorAttributes(Lookup):
     """Attributes of each word, and of each row; the methods have gensim's names."""
 
+    _ranks: NDArray[np.int64] | None = None
+    """Falling numbers that stand for counts where a file holds none; see `get_vecattr`."""
+
     @property
     def expandos(self) -> dict[str, Any]:
         """Arrays of V values by the attribute's name: ``"count"``, and what `set_vecattr` was given.
@@ -118,12 +121,24 @@ class VectorAttributes(Lookup):
         """
         index = self.get_index(key)
         self.allocate_vecattrs([attr], [type(val)])
+        self._own_attribute(attr)[index] = val
+
+    def _per_word(self) -> list[tuple[str, Array]]:
+        """Return the attributes that are one value a word, in arrays."""
+        return [(attr, values) for attr, values in self.expandos.items() if isinstance(values, np.ndarray)]
+
+    def _own_attribute(self, attr: str) -> Array:
+        """Return an attribute's values, that may be changed."""
         if not self.expandos[attr].flags.writeable:  # of a file, or shared with the vocabulary
             self.expandos[attr] = self.expandos[attr].copy()
-        self.expandos[attr][index] = val
+        values: Array = self.expandos[attr]
+        return values
 
     def get_vecattr(self, key: Key, attr: str) -> Any:
         """Return an attribute of a word, such as its ``"count"``.
+
+        Of words of a file that holds no counts, ``"count"`` is what gensim makes up for them: V for the first word, 1
+        for the last. `counts` stays None then, and files are written without them.
 
         Raises
         ------
@@ -131,9 +146,10 @@ class VectorAttributes(Lookup):
             If the word or the attribute is not there.
         """
         index = self.get_index(key)
-        if attr not in self.expandos:
+        values = self._ranks if attr == "count" and self.counts is None else self.expandos.get(attr)
+        if values is None:
             raise KeyError(attr)
-        value = self.expandos[attr][index]
+        value = values[index]
         return value.item() if isinstance(value, np.generic) else value
 
     def lock(self, rows: Array, factor: float) -> None:

@@ -1,6 +1,6 @@
 """WordTable: distinct words in a fixed order, found through a hash index; mapping one parses nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import accumulate
 from typing import Any, NoReturn, overload
 
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.errors import FormatError
+
+NO_WORD = -3
+"""What a Finder answers where it is asked for something that is neither str nor bytes."""
 
 
 class WordTable(Sequence[str]):
@@ -36,7 +39,7 @@ class WordTable(Sequence[str]):
     damaged, whoever meets the damage gets a `FormatError`.
     """
 
-    __slots__ = ("_finder", "offsets", "origin", "slots", "text")
+    __slots__ = ("finder", "offsets", "origin", "slots", "text")
 
     def __init__(
         self,
@@ -54,7 +57,8 @@ class WordTable(Sequence[str]):
             if repeated >= 0:
                 raise ValueError(f"word {repeated}, {self[repeated]!r}, stands earlier in the table too")
         self.slots = slots
-        self._finder: Any = _backend.words.Finder(text, offsets, slots)
+        self.finder: Any = _backend.words.Finder(text, offsets, slots)
+        """What looks words up; of its answers those below -1 are errors."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.text, self.offsets, self.slots, self.origin)
@@ -63,6 +67,26 @@ class WordTable(Sequence[str]):
     def from_words(cls, words: Iterable[str | bytes]) -> "WordTable":
         """Make a table of `words`, in their order."""
         return cls(*join_words(words))
+
+    def followed_by(self, words: Iterable[str | bytes]) -> "WordTable":
+        """Return a table of these words and `words`, which are none of them."""
+        text, offsets = join_words(words)
+        return WordTable(
+            np.concatenate([self.text, text]),
+            np.concatenate([self.offsets, offsets[1:] + self.offsets[-1]]),
+            origin=self.origin,
+        )
+
+    def take(self, ids: NDArray[np.integer[Any]]) -> "WordTable":
+        """Return a table of the words with these ids, in their order."""
+        bounds = np.asarray(self.offsets)
+        lengths = np.diff(bounds)[ids]
+        if np.any(lengths < 0) or np.any(bounds < 0) or np.any(bounds > len(self.text)):
+            raise FormatError(f"{self.origin}: the bounds of words are damaged")
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        lengths.cumsum(out=offsets[1:])
+        places = np.repeat(bounds[:-1][ids] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return WordTable(self.text[places], offsets, origin=self.origin)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -113,26 +137,30 @@ class WordTable(Sequence[str]):
 
     def find(self, word: str | bytes) -> int:
         """Return the id of `word`, or -1."""
-        if isinstance(word, str):
-            try:
-                word = word.encode()
-            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
-                return -1
-        found: int = self._finder.find(word)
+        found: int = self.finder.find(word)
         if found < -1:
             self._fail_on(word)
         return found
 
-    def find_all(self, words: Sequence[str]) -> NDArray[np.int32]:
+    def find_all(self, words: Iterable[str]) -> NDArray[np.int32]:
         """Return the id of each of `words`, or -1; int32 (n,)."""
-        try:
-            text, offsets = join_words(words)
-        except UnicodeEncodeError:
-            return np.array([self.find(word) for word in words], np.int32)
-        ids = np.empty(len(words), np.int32)
-        self._finder.find_all(text, offsets, ids)
-        if len(ids) and ids.min() < -1:
-            self._fail_on(words[int(ids.argmin())])
+        listed = list(words)
+        ids = self.find_any(listed)
+        if ids is None:
+            other = next(word for word in listed if not isinstance(word, str | bytes))
+            raise TypeError(f"{other!r} is no word: a string is needed")
+        return ids
+
+    def find_any(self, keys: Iterable[Any]) -> NDArray[np.int32] | None:
+        """Return the id of each of `keys`, or -1; int32 (n,); None where some of them are no strings."""
+        listed = list(keys)  # of its own: nobody else changes it meanwhile
+        ids = np.empty(len(listed), np.int32)
+        self.finder.find_all(listed, ids)
+        least = ids.min(initial=0)
+        if least == NO_WORD:
+            return None
+        if least < -1:
+            self._fail_on(listed[int(ids.argmin())])
         return ids
 
     def check(self) -> None:
@@ -156,7 +184,27 @@ class WordTable(Sequence[str]):
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str | bytes) and self.find(word) >= 0
 
+    def index(self, word: object, start: int = 0, stop: int | None = None) -> int:
+        """Return the id of `word`; as of a list, a ValueError tells that it is not there."""
+        found = self.find(word) if isinstance(word, str) else -1
+        if found < 0 or found not in range(*slice(start, stop).indices(len(self))):
+            raise ValueError(f"{word!r} is not in list")
+        return found
+
+    def count(self, word: object) -> int:
+        """Return 1 where `word` is there, else 0."""
+        return int(word in self)
+
+    def copy(self) -> list[str]:
+        """Return the words as a list."""
+        return list(self)
+
+    def __add__(self, others: Iterable[str]) -> list[str]:
+        return [*self, *others]
+
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, list | tuple):
+            return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
         if not isinstance(other, WordTable):
             return NotImplemented
         return np.array_equal(self.offsets, other.offsets) and np.array_equal(self.text, other.text)
@@ -168,7 +216,7 @@ class WordTable(Sequence[str]):
 
 
 class KeyToIndex(Mapping[str, int]):
-    """Words and their places, as a mapping over a word table: nothing is copied."""
+    """Words and their places, as a mapping over a word table: nothing is copied. ``dict(...)`` makes a real one."""
 
     __slots__ = ("_words",)
 
@@ -190,8 +238,44 @@ class KeyToIndex(Mapping[str, int]):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key in self._words
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, KeyToIndex):
+            return self._words == other._words
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return len(self) == len(other) and all(other.get(key) == i for key, i in self.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def items(self) -> "_Items":
+        """Return the pairs of word and place, in the order of the places."""
+        return _Items(self)
+
+    def values(self) -> "_Values":
+        """Return the places, in their order."""
+        return _Values(self)
+
+    def copy(self) -> dict[str, int]:
+        """Return the words and their places as a dict."""
+        return dict(self.items())
+
     def __repr__(self) -> str:
         return f"KeyToIndex of {len(self):,} words"
+
+
+class _Items(ItemsView[str, int]):
+    """Goes through the words in order, and looks none of them up."""
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return zip(self._mapping, range(len(self)), strict=True)  # type: ignore[attr-defined]
+
+
+class _Values(ValuesView[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __contains__(self, value: object) -> bool:
+        return value in range(len(self))
 
 
 def join_words(words: Iterable[str | bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -50,13 +50,12 @@ def test_find_is_a_dict(words, others):
         slots = np.empty((index_size(len(words)), 2), np.int32)
         assert kernel.build_index(text, offsets, slots) == -1
         for word in [*words, *others]:
-            assert kernel.Finder(text, offsets, slots).find(word.encode("utf-8", "surrogatepass")) == ids.get(
-                word, -1
-            )
-        asked = arrays([*words, *others, *words])
-        found = np.empty(len(asked[1]) - 1, np.int32)
-        kernel.Finder(text, offsets, slots).find_all(*asked, found)
-        assert found.tolist() == [ids.get(word, -1) for word in [*words, *others, *words]]
+            for key in (word, word.encode("utf-8", "surrogatepass")):
+                assert kernel.Finder(text, offsets, slots).find(key) == ids.get(word, -1)
+        asked = [*words, *others, *words]
+        found = np.empty(len(asked), np.int32)
+        kernel.Finder(text, offsets, slots).find_all(asked, found)
+        assert found.tolist() == [ids.get(word, -1) for word in asked]
 
 
 def test_indexes_are_the_same_bytes():
@@ -130,14 +129,40 @@ def test_many_words_are_found_at_once(each_backend):
         WordTable(table.text, table.offsets - 1, table.slots).find_all(["no", "the"])
 
 
-def test_rooms_for_many_ids_are_checked(kernel):
+def test_find_tells_what_is_no_word(kernel):
     text, offsets = arrays(["a", "bc"])
     slots = np.empty((4, 2), np.int32)
     kernel.build_index(text, offsets, slots)
     finder = kernel.Finder(text, offsets, slots)
-    for bounds, room in ((offsets, 1), (offsets, 3), (offsets + 1, 2), (offsets - 1, 2)):
-        with pytest.raises(ValueError, match="2 words in 3 bytes"):
-            finder.find_all(text, bounds, np.empty(room, np.int32))
+    for other in (None, 1, 1.5, ["a"]):
+        assert finder.find(other) == -3
+    ids = np.empty(3, np.int32)
+    finder.find_all(["bc", 5, b"a"], ids)
+    assert ids.tolist() == [1, -3, 0]
+    for room in (2, 4):
+        with pytest.raises(ValueError, match="3 words and"):
+            finder.find_all(["bc", "a", "d"], np.empty(room, np.int32))
+    with pytest.raises(TypeError, match="5 is no word"):
+        WordTable(text, offsets).find_all(["a", 5])
+
+
+def test_rows_answer_for_words_of_the_table_and_hand_on_the_rest(kernel):
+    class Held(kernel.Rows):
+        def _get(self, keys):
+            return "handed on", keys
+
+    text, offsets = arrays(["a", "größer"])
+    slots = np.empty((4, 2), np.int32)
+    kernel.build_index(text, offsets, slots)
+    held = Held()
+    held._finder, held._view = kernel.Finder(text, offsets, slots), np.array([[1, 2], [3, 4]])
+    assert held["a"].tolist() == [1, 2] and held["größer"].tolist() == [3, 4]
+    for other in ("b", "", "\ud800", 1, None, b"a", ["a"], np.int64(1)):
+        assert held[other] == ("handed on", other)
+    held._finder = kernel.Finder(text, offsets - 1, slots)
+    assert held["a"] == ("handed on", "a"), "what is damaged is for others to report"
+    with pytest.raises((TypeError, AttributeError)):
+        kernel.Rows()["a"]
 
 
 def test_empty_table():

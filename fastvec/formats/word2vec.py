@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastvec import _backend
-from fastvec.errors import FormatError, TruncatedFileError
+from fastvec.errors import FormatError, NotTextError, TruncatedFileError
 from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
 from fastvec.formats.lines import Lines
 from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, split
@@ -233,7 +233,8 @@ def _decoded(words: list[bytes], path: StrPath, encoding: str, errors: str) -> l
         try:
             words[at] = word.decode(encoding, errors).encode()
         except UnicodeError as error:
-            _fail(path, f"word {at}", f"{word[:60]!r} is not {encoding}: {error}; see unicode_errors")
+            reason = f"{word[:60]!r} is not {encoding}: {error}; see unicode_errors"
+            raise NotTextError(f"{os.fspath(path)}: word {at}: {reason}", error) from None
     return words
 
 

@@ -1,5 +1,7 @@
 """Plain twin of `_core._words`: the hash of a word and the index over a word table."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +46,16 @@ class Finder:
             raise ValueError(f"slots: {slots.shape} is no power of two x 2")
         self._text, self._offsets, self._slots = text, offsets, slots
 
-    def find(self, word: bytes) -> int:
-        """Return the id of `word`, -1 if it is not there, -2 if the arrays contradict each other."""
+    def find(self, word: object) -> int:
+        """Return the id of a word (str, or its UTF-8 bytes), -1 if it is not there, -2 if the arrays contradict each
+        other, -3 if it is no word."""
+        if isinstance(word, str):
+            try:
+                word = word.encode()
+            except UnicodeEncodeError:  # a lone surrogate: no UTF-8 word holds one
+                return -1
+        if not isinstance(word, bytes):
+            return -3
         h, size, offsets = word_hash(word), len(self._slots), self._offsets
         for probe in range(size):
             tag, i = self._slots[(h + probe) & (size - 1)].tolist()
@@ -58,12 +68,27 @@ class Finder:
                     return int(i)
         return -2  # at least half of the slots are free in an index as it should be
 
-    def find_all(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
-        """Write to `ids` what `find` returns for each word ``text[offsets[i]:offsets[i + 1]]``."""
-        if len(ids) != len(offsets) - 1 or offsets[0] < 0 or offsets[-1] > len(text):
-            raise ValueError(f"{len(offsets) - 1} words in {len(text)} bytes, and {len(ids)} ids")
-        for i in range(len(ids)):
-            ids[i] = self.find(text[offsets[i] : offsets[i + 1]].tobytes())
-            if ids[i] < -1:
-                ids[i + 1 :] = -1
+    def find_all(self, words: list[Any], ids: NDArray[np.int32]) -> None:
+        """Write to `ids` what `find` returns for each of `words`."""
+        if len(ids) != len(words):
+            raise ValueError(f"{len(words)} words and {len(ids)} ids")
+        ids[:] = -1
+        for i, word in enumerate(words):
+            ids[i] = self.find(word)
+            if ids[i] == -2:  # no more of an index that is damaged: each look-up may walk all of it
                 break
+
+
+class Rows:
+    """What ``KeyedVectors[...]`` asks first: the row of a string that is in the table; `_get` answers all else."""
+
+    _finder: Any
+    _view: NDArray[Any]
+
+    def __getitem__(self, keys: Any) -> Any:
+        """Return the vector of a key, (D,), read-only; or of several, (n, D), as a new array."""
+        row = self._finder.find(keys) if isinstance(keys, str) else -1
+        return self._view[row] if row >= 0 else self._get(keys)
+
+    def _get(self, keys: Any) -> Any:
+        raise KeyError(keys)

@@ -3,6 +3,7 @@
 BYTES = "a private class of gensim's, which yields bytes"
 
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
+    "test_keyedvectors": {},
     "test_phrases": {},
     "test_word2vec": {
         "TestWord2VecSentenceIterators.test_cython_line_sentence_works_with_filename": BYTES,

@@ -13,7 +13,14 @@ import gensim.models
 import numpy as np
 
 STAND_INS = {
-    "keyedvectors": {"keyedvectors": ["KeyedVectors"]},
+    "keyedvectors": {
+        "keyedvectors": [
+            "KeyedVectors",
+            "_load_word2vec_format",
+            "load_word2vec_format",
+            "pseudorandom_weak_vector",
+        ]
+    },
     "word2vec": {
         "word2vec": ["Word2Vec"],
         "keyedvectors": ["KeyedVectors"],
@@ -36,9 +43,32 @@ STAND_INS = {
         "facebook": ["load_facebook_model", "load_facebook_vectors", "save_facebook_model"],
         "fasttext_vectors": ["FastTextKeyedVectors"],
     },
+    "_fasttext_bin": {},
+    "fasttext_inner": {},
     "callbacks": {"callbacks": ["CallbackAny2Vec"]},
 }
 """Module of gensim.models: modules of fastvec, and the names that it takes from them where they are there."""
+
+PRIVATE = {"fasttext": ["_unpack"], "_fasttext_bin": ["_load_vocab", "_fromfile"]}
+"""Private functions of gensim's without which its tests could not be imported: here they do nothing but fail."""
+
+
+def ngram_functions():
+    """Return gensim's functions of n-grams, in terms of fastvec's."""
+    subword = importlib.import_module("fastvec._backend").load("reference", "subword")
+    subwords = importlib.import_module("fastvec.subwords").Subwords
+    return {
+        "compute_ngrams": lambda word, low, high: sorted(subwords(low, high, 1).ngrams(word), key=len),
+        "compute_ngrams_bytes": lambda word, low, high: subword.ngrams(word.encode(), low, high),
+        "ft_hash_bytes": subword.ngram_hash,
+    }
+
+
+def absent(name):
+    def fail(*arguments, **options):
+        raise NotImplementedError(f"{name} is a private function of gensim's")
+
+    return fail
 
 
 def stand_in(name):
@@ -49,6 +79,9 @@ def stand_in(name):
         if importlib.util.find_spec(f"fastvec.{source}"):
             found = importlib.import_module(f"fastvec.{source}")
             vars(module).update({n: getattr(found, n) for n in names if hasattr(found, n)})
+    vars(module).update({n: absent(n) for n in PRIVATE.get(name, ())})
+    if name == "fasttext_inner":
+        vars(module).update(ngram_functions())
     return module
 
 
