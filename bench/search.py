@@ -7,7 +7,9 @@ import argparse
 import os
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from _run import machine, table
 
@@ -39,26 +41,32 @@ def plain_read(vectors, threads):
     return lambda: max(pool.map(np.max, parts))
 
 
-def subjects(args):
+def subjects(args, folder):
     """Return the random vectors as ours, as gensim's and as faiss's, and name -> smaller storage."""
     import faiss
     import numpy as np
     from gensim.models import KeyedVectors as Theirs
 
     import fastvec
+    from fastvec.store import save_vectors
+    from fastvec.words import WordTable
 
     names = [f"w{i}" for i in range(args.words)]
     vectors = np.random.default_rng(0).random((args.words, args.dim), np.float32) - np.float32(0.5)
-    ours = fastvec.KeyedVectors(args.dim)
-    ours.add_vectors(names, vectors)
+    save_vectors(folder / "v.fvec", WordTable.from_words(names), vectors)
+    ours = fastvec.KeyedVectors.load(folder / "v.fvec")
+    smaller = {}
+    for kind in ("float16", "int8"):
+        ours.convert(kind).save(folder / kind)
+        smaller[kind] = fastvec.KeyedVectors.load(folder / kind)
     theirs = Theirs(args.dim)
-    theirs.vectors, theirs.index_to_key = ours.vectors, names
+    theirs.vectors, theirs.index_to_key = vectors, names
     theirs.key_to_index = {name: i for i, name in enumerate(names)}
     theirs.fill_norms()
     faiss.omp_set_num_threads(args.threads)
     index = faiss.IndexFlatIP(args.dim)
-    index.add(ours.vectors)
-    return ours, theirs, index, {kind: ours.convert(kind) for kind in ("float16", "int8")}
+    index.add(vectors)
+    return ours, theirs, index, smaller
 
 
 def single(args, ours, theirs, index, smaller):
@@ -76,19 +84,18 @@ def single(args, ours, theirs, index, smaller):
         args.rounds,
     )
     rows = [
-        [f"one query, {name}", *against(seconds[name], seconds["fastvec"])] for name in seconds if name != "fastvec"
+        [f"one query, {name}", *against(seconds[name], seconds["fastvec"])]
+        for name in seconds
+        if name != "fastvec"
     ]
     table(rows, ["", "ms", "fastvec float32, ms", "ratio"])
+    print()
 
 
 def batch(args, count, ours, theirs, index, smaller):
     """Several queries in one call."""
     words = [f"w{i}" for i in range(count)]
-    queries = ours.get_normed_vectors()[:count].copy() if count >= len(ours) else None
-    if queries is None:
-        import numpy as np
-
-        queries = np.stack([ours.get_vector(word, norm=True) for word in words])
+    queries = theirs.vectors[:count] / theirs.norms[:count, None]
     few = words[: max(1, count // 20)]  # the loop takes as long for each
     seconds = take_turns(
         {
@@ -129,12 +136,12 @@ def main():
     args = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, str(args.threads))
-    held = subjects(args)
-    print(f"{machine()}; {args.words:,} x {args.dim}; medians of {args.rounds} rounds in turn\n")
-    single(args, *held)
-    print()
-    for count in args.batches:
-        batch(args, count, *held)
+    with tempfile.TemporaryDirectory() as name:
+        held = subjects(args, Path(name))
+        print(f"{machine()}; {args.words:,} x {args.dim}; medians of {args.rounds} rounds in turn\n")
+        single(args, *held)
+        for count in args.batches:
+            batch(args, count, *held)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ ARM_64 = ("arm64", "aarch64")
 VARIANTS = (
     Variant("base", (), (), (), frozenset()),
     Variant("neon", ARM_64, (), (), frozenset({"neon"})),
-    Variant("avx2", X86_64, ("-mavx2", "-mfma", "-mf16c"), ("/arch:AVX2",), frozenset({"avx2", "fma", "f16c"})),
+    Variant(
+        "avx2", X86_64, ("-mavx2", "-mfma", "-mf16c"), ("/arch:AVX2",), frozenset({"avx2", "fma", "f16c"})
+    ),
     Variant(
         "avx512",
         X86_64,

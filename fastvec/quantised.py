@@ -31,7 +31,12 @@ class Quantised:
     dtype = np.dtype(np.float32)
 
     def __init__(self, codes: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
-        if codes.dtype != np.int8 or codes.ndim != 2 or scales.dtype != np.float32 or scales.shape != codes.shape[:1]:
+        if (
+            codes.dtype != np.int8
+            or codes.ndim != 2
+            or scales.dtype != np.float32
+            or scales.shape != codes.shape[:1]
+        ):
             raise ValueError(
                 f"codes: {codes.dtype} {codes.shape}, scales: {scales.dtype} {scales.shape}; "
                 "int8 (V, D) and float32 (V,) are needed"
@@ -64,7 +69,7 @@ class Quantised:
     @property
     def shape(self) -> tuple[int, int]:
         """(V, D)"""
-        return self.codes.shape  # type: ignore[return-value]
+        return self.codes.shape
 
     @property
     def nbytes(self) -> int:

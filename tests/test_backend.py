@@ -120,4 +120,14 @@ def test_a_variant_is_used_only_where_the_cpu_has_all_it_needs(monkeypatch):
     monkeypatch.setattr(_backend.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert _backend.available() == ("reference", "base")
-    assert cpu.features() <= {"sse2", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "neon"}
+    assert cpu.features() <= {
+        "sse2",
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512dq",
+        "avx512bw",
+        "avx512vl",
+        "neon",
+    }

@@ -39,8 +39,11 @@ def brute_force(vectors, norms, queries, k, exclude, start, stop):
 whole = st.integers(-3, 3).map(float)
 
 
+stored = st.sampled_from([np.float16, np.float32, np.float64])
+
+
 @st.composite
-def searches(draw, stored=st.sampled_from([np.float16, np.float32, np.float64])):
+def searches(draw):
     n, width, q = draw(st.integers(0, 70)), draw(st.integers(0, 40)), draw(st.integers(0, 9))
     vectors = draw(hnp.arrays(draw(stored), (n, width), elements=whole))
     norms = draw(hnp.arrays(np.float32, n, elements=st.sampled_from([0, 0.5, 1, 2])))
@@ -83,7 +86,9 @@ def test_large_search_in_any_order_of_memory(backend, dtype):
 
 @pytest.mark.parametrize("width", [1, 7, 16, 31, 100, 300])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8])
-def test_scores_are_the_same_alone_in_a_batch_and_for_any_number_of_threads(backend, monkeypatch, dtype, width):
+def test_scores_are_the_same_alone_in_a_batch_and_for_any_number_of_threads(
+    backend, monkeypatch, dtype, width
+):
     if backend == "reference":
         pytest.skip("the twin leaves the order of sums to BLAS")
     rng = np.random.default_rng(width)
@@ -110,7 +115,9 @@ def test_norms_on_the_way_are_those_of_row_norms(backend, dtype):
     for some in (queries[:1], queries):
         given_norms = search.top_k(vectors, search.row_norms(vectors), some, 500)
         on_the_way = search.top_k(vectors, None, some, 500)
-        assert np.array_equal(given_norms[0], on_the_way[0]) and np.allclose(given_norms[1], on_the_way[1], atol=1e-6)
+        assert np.array_equal(given_norms[0], on_the_way[0]) and np.allclose(
+            given_norms[1], on_the_way[1], atol=1e-6
+        )
         assert (given_norms[1][given_norms[0] == 3] == 0).all()
 
 
@@ -118,7 +125,12 @@ def test_row_norms_of_odd_rows(backend):
     vectors = np.ones((5, 19), np.float32)
     vectors[1, 2], vectors[2, 2], vectors[3] = np.inf, np.nan, 0
     norms = search.row_norms(vectors)
-    assert norms[[0, 4]] == pytest.approx(19**0.5) and norms[1] == np.inf and np.isnan(norms[2]) and norms[3] == 0
+    assert (
+        norms[[0, 4]] == pytest.approx(19**0.5)
+        and norms[1] == np.inf
+        and np.isnan(norms[2])
+        and norms[3] == 0
+    )
 
 
 @pytest.mark.parametrize("width", [2, 3, 16, 19, 40])
@@ -205,7 +217,9 @@ def test_many_callers_at_a_time():
 
     def ask(i):
         for _ in range(5):
-            if not np.array_equal(search.top_k(vectors, None, vectors[i : i + 1], 5, workers=4)[0][0], expected[i]):
+            if not np.array_equal(
+                search.top_k(vectors, None, vectors[i : i + 1], 5, workers=4)[0][0], expected[i]
+            ):
                 wrong.append(i)
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
@@ -235,7 +249,9 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
 
 def test_quantised_rows_are_near_and_searched_as_they_are_read(backend):
     rng = np.random.default_rng(3)
-    vectors = rng.standard_normal((2_000, 30)).astype(np.float32) * rng.uniform(0.01, 100, (2_000, 1)).astype("f4")
+    vectors = rng.standard_normal((2_000, 30)).astype(np.float32) * rng.uniform(0.01, 100, (2_000, 1)).astype(
+        "f4"
+    )
     vectors[7] = 0
     small = Quantised.from_rows(vectors)
     assert small.shape == (2_000, 30) and small.nbytes == 2_000 * 34

@@ -43,7 +43,9 @@ def scan(
     _check(rows, norms, scales)
     values = _floats(rows, kind)
     if queries.shape[1] != values.shape[1] or len(exclude) != len(queries) or ids.shape != best.shape:
-        raise ValueError(f"queries of {queries.shape} do not fit rows of {values.shape[1]} or the other arrays")
+        raise ValueError(
+            f"queries of {queries.shape} do not fit rows of {values.shape[1]} or the other arrays"
+        )
     if norms is None:
         norms = np.empty(len(rows), np.float32)
         fill_norms(rows, kind, None, norms)
