@@ -26,7 +26,7 @@ class Quantised:
         If types or shapes are others.
     """
 
-    __slots__ = ("codes", "scales")
+    __slots__ = ("code_norms", "codes", "scales")
     ndim = 2
     dtype = np.dtype(np.float32)
 
@@ -43,6 +43,8 @@ class Quantised:
             )
         self.codes = np.ascontiguousarray(codes)
         self.scales = np.ascontiguousarray(scales)
+        self.code_norms: NDArray[np.float32] | None = None
+        """Norms of the rows of `codes`, float32 (V,), once a search has needed them."""
 
     @classmethod
     def from_rows(cls, vectors: Any) -> "Quantised":

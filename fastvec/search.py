@@ -34,7 +34,7 @@ CALLS = 8
 """Calls a thread, at least; they are shared out as threads become free."""
 
 
-def row_norms(vectors: Floats | Quantised, workers: int | None = None) -> NDArray[np.float32]:
+def row_norms(vectors: NDArray[Any] | Quantised, workers: int | None = None) -> NDArray[np.float32]:
     """Return the Euclidean norm of every row of `vectors` (V, D), as float32 (V,), without a copy of them."""
     norms = np.empty(len(vectors), np.float32)
 
@@ -51,7 +51,7 @@ def greatest(scores: Floats, k: int) -> NDArray[np.intp]:
 
 
 def top_k(
-    vectors: Floats | Quantised,
+    vectors: NDArray[Any] | Quantised,
     norms: NDArray[np.float32] | None,
     queries: Floats,
     k: int,
@@ -67,7 +67,7 @@ def top_k(
     vectors : float array of (V, D), or Quantised
         Rows of float32, float16 or int8 are read where they are, others in blocks that are copied.
     norms : float32 array of V, or None
-        The rows' norms; a row of norm 0 scores 0. None: they are computed on the way.
+        The rows' norms; a row of norm 0 scores 0. None: they are computed on the way (those of `Quantised` once).
     queries : float array of (Q, D)
         Unit vectors make the scores cosines.
     k : int
@@ -99,6 +99,12 @@ def top_k(
         raise ValueError(
             f"queries of {queries.shape}, {len(hidden)} rows of exclusions: they do not fit vectors of {vectors.shape}"
         )
+    if norms is None and isinstance(vectors, Quantised):
+        # Floats come from memory so slowly that their norms cost no time, int8 does not. A cosine knows no scale.
+        norms = vectors.code_norms
+        if norms is None:
+            norms = vectors.code_norms = row_norms(vectors.codes)
+        vectors = vectors.codes
     k = max(0, min(k, stop - start))
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
@@ -110,7 +116,7 @@ def top_k(
 
 
 def _pass(
-    vectors: Floats | Quantised,
+    vectors: NDArray[Any] | Quantised,
     norms: NDArray[np.float32] | None,
     queries: NDArray[np.float32],
     k: int,
@@ -127,10 +133,8 @@ def _pass(
 
         def scan(begin: int, end: int) -> None:
             rows, kind, scales = _part(vectors, begin, end)
-            if norms is None:  # a row's scale is in its norm, too
-                _backend.topk.scan(rows, kind, None, None, begin, queries, exclude, ids, best)
-            else:
-                _backend.topk.scan(rows, kind, norms[begin:end], scales, begin, queries, exclude, ids, best)
+            norm = None if norms is None else norms[begin:end]
+            _backend.topk.scan(rows, kind, norm, scales, begin, queries, exclude, ids, best)
 
         return scan, (ids, best)
 
@@ -152,7 +156,7 @@ def _in_place(rows: NDArray[Any]) -> bool:
 
 
 def _part(
-    vectors: Floats | Quantised, begin: int, end: int
+    vectors: NDArray[Any] | Quantised, begin: int, end: int
 ) -> tuple[NDArray[np.uint8], str, NDArray[np.float32] | None]:
     """Return rows as the kernel takes them: their bytes, the kind of their numbers, and their scales."""
     if isinstance(vectors, Quantised):
@@ -164,7 +168,7 @@ def _part(
 
 
 def _share_out(
-    vectors: Floats | Quantised,
+    vectors: NDArray[Any] | Quantised,
     start: int,
     stop: int,
     queries: int,

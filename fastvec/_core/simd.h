@@ -17,12 +17,15 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FV_INLINE __forceinline
 #define FV_UNROLL
+#define FV_UNROLL_4
 #else
 #define FV_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #define FV_UNROLL _Pragma("clang loop unroll(full)")
+#define FV_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define FV_UNROLL _Pragma("GCC unroll 16")
+#define FV_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 #endif
 

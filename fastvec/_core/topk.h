@@ -2,9 +2,9 @@
  *
  *     score = (row . query) * scale / norm        0 where the norm is 0
  *
- * Rows are scanned in blocks of FV_SCAN_ROWS; while one is worked on, the next is fetched. A block stays in the first
- * cache while tiles of VF_COLUMNS queries pass by, four rows of it at a time: 4 x VF_COLUMNS accumulators, as
- * in vec.h. Each score that exceeds its query's bar, the least of its k best so far, enters the query's heap at once;
+ * Several queries: rows are scanned in blocks of FV_SCAN_ROWS. A block stays in the first cache while tiles of
+ * VF_COLUMNS queries pass by, four rows of it at a time: 4 x VF_COLUMNS accumulators, as in vec.h; meanwhile the next block
+ * is fetched. One query: the rows are read one after the other, as fast as memory gives them. Each score that exceeds its query's bar, the least of its k best so far, enters the query's heap at once;
  * no score is stored.
  *
  * Registers run along the dimensions, the last one of a row up to its very end: where it overlaps the one before, the
@@ -114,7 +114,7 @@ static FV_INLINE void fv_pass(const int kind, const char *const *row, const floa
         const char *const r = row[i];
         const float *p = q;
         vf a, s = vf_set1(0.0f), t = vf_set1(0.0f);
-        for (d = 0; d + VF_WIDTH <= width; d += VF_WIDTH, p += VF_WIDTH) {
+        FV_UNROLL_4 for (d = 0; d + VF_WIDTH <= width; d += VF_WIDTH, p += VF_WIDTH) {
             a = fv_take(kind, r, d);
             if (dot) s = vf_fma(a, vf_load(p), s);
             if (square) t = vf_fma(a, a, t);
@@ -147,6 +147,15 @@ static FV_INLINE int64_t fv_block(const fv_rows *r, int64_t begin, int n, char *
         }
     }
     return r->width < VF_WIDTH ? VF_WIDTH : r->width;
+}
+
+/* Fetch a tile's share of four rows of the next block: as many tiles pass as queries are there. */
+static FV_INLINE void fv_fetch(const fv_rows *r, int64_t begin, int64_t tile, int64_t count, int columns) {
+    const int64_t length = 4 * r->stride, tiles = (count + columns - 1) / columns;
+    const char *const row = r->rows + begin * r->stride;
+    int64_t at = length * (tile / columns) / tiles;
+    const int64_t end = begin + 4 <= r->n ? length * (tile / columns + 1) / tiles : 0;
+    for (; at < end; at += FV_LINE) FV_PREFETCH(row + at);
 }
 
 /* A pair is worse than another if its score is less; of equal ones the later row. */
@@ -210,6 +219,7 @@ static FV_INLINE void fv_scan_kind(const int kind, const int columns, const fv_r
         for (tile = 0; tile < q->count; tile += columns, packed += tile_size)
             for (i = 0; i < n; i += 4) {
                 int rows = n - i < 4 ? n - i : 4, m;
+                fv_fetch(r, begin + FV_SCAN_ROWS + i, tile, q->count, columns);
                 fv_dots(kind, row + i, packed, width, score);
                 for (j = 0; j < columns && tile + j < q->count; j++)
                     for (m = 0; m < rows; m++) {
