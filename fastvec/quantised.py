@@ -94,3 +94,10 @@ class Quantised:
 
     def __repr__(self) -> str:
         return f"Quantised of {self.shape}"
+
+
+def stored_rows(vectors: Any, rows: Any) -> Any:
+    """Return some rows (a slice, or an array of ids) of a matrix as they are stored: codes stay codes."""
+    if isinstance(vectors, Quantised):
+        return Quantised(vectors.codes[rows], vectors.scales[rows])
+    return vectors[rows]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec.lookup import Lookup
-from fastvec.quantised import Quantised
+from fastvec.quantised import Quantised, stored_rows
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -52,20 +52,13 @@ class Smaller(Lookup):
             raise ValueError(f"keep={keep}: give the number of words to keep")
         n = len(self) if keep is None else min(keep, len(self))
         words, counts = self.words, self.counts
-        rows: Any = self.vectors
-        if not isinstance(rows, Quantised):  # indexing would make floats of it
-            rows = rows[: len(self)]
+        chosen: Any = slice(n)
         if n < len(self):
-            chosen: Any = slice(n)
             if counts is not None and np.any(counts[1:] > counts[:-1]):
                 chosen = np.argsort(-counts, kind="stable")[:n]
             words = _chosen_words(words, chosen)
-            rows = (
-                Quantised(rows.codes[chosen], rows.scales[chosen])
-                if isinstance(rows, Quantised)
-                else rows[chosen]
-            )
             counts = None if counts is None else counts[chosen]
+        rows = stored_rows(self.vectors, chosen)
         return self._plain(words, _converted(rows, dtype), counts)
 
     def reduce(self, dim: int) -> "KeyedVectors":
