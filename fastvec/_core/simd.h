@@ -182,12 +182,16 @@ enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
 static FV_INLINE vf vf_load(const float *p) { return *p; }
 static FV_INLINE vf vf_load_half(const uint16_t *p) {
     /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
-    uint32_t size = *p & 0x7FFFu, bits = size << 13;
+    uint16_t h;
+    uint32_t size, bits;
     float f;
+    memcpy(&h, p, 2);
+    size = h & 0x7FFFu;
+    bits = size << 13;
     memcpy(&f, &bits, 4);
     f *= 5.192296858534828e33f;
     memcpy(&bits, &f, 4);
-    bits |= (*p & 0x8000u) << 16 | (size > 0x7BFFu ? 0x7F800000u : 0);
+    bits |= (h & 0x8000u) << 16 | (size > 0x7BFFu ? 0x7F800000u : 0);
     memcpy(&f, &bits, 4);
     return f;
 }

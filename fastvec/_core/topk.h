@@ -142,7 +142,7 @@ static FV_INLINE int64_t fv_block(const fv_rows *r, int64_t begin, int n, char *
         if (r->width < VF_WIDTH) {
             char *copy = small + i * VF_WIDTH * size;
             memset(copy, 0, (size_t)(VF_WIDTH * size));
-            if (bytes) memcpy(copy, row[i], (size_t)bytes);
+            if (bytes > 0) memcpy(copy, row[i], (size_t)bytes);
             row[i] = copy;
         }
     }
@@ -192,12 +192,12 @@ static FV_INLINE void fv_scan_kind(const int kind, const int columns, const fv_r
     int i, j, n;
     for (begin = 0; begin < r->n; begin += FV_SCAN_ROWS) {
         const char *row[FV_SCAN_ROWS];
-        char small[FV_SCAN_ROWS * VF_WIDTH * sizeof(float)];
+        float small[FV_SCAN_ROWS * VF_WIDTH]; /* aligned for every kind */
         float factor[FV_SCAN_ROWS], dot[FV_SCAN_ROWS], square[FV_SCAN_ROWS], score[4 * VF_COLUMNS];
         const float *packed = q->packed;
         int64_t width;
         n = (int)(r->n - begin < FV_SCAN_ROWS ? r->n - begin : FV_SCAN_ROWS);
-        width = fv_block(r, begin, n, small, row);
+        width = fv_block(r, begin, n, (char *)small, row);
         for (i = 0; i < n; i += 4) {
             if (columns > 1) {
                 if (!r->norms) fv_pass(kind, row + i, NULL, fresh, width, NULL, square + i);
@@ -252,10 +252,10 @@ static void fv_fill_norms(const fv_rows *r, float *norms) {
     int i, j, n;
     for (begin = 0; begin < r->n; begin += FV_SCAN_ROWS) {
         const char *row[FV_SCAN_ROWS];
-        char small[FV_SCAN_ROWS * VF_WIDTH * sizeof(float)];
+        float small[FV_SCAN_ROWS * VF_WIDTH]; /* aligned for every kind */
         float four[4];
         n = (int)(r->n - begin < FV_SCAN_ROWS ? r->n - begin : FV_SCAN_ROWS);
-        width = fv_block(r, begin, n, small, row);
+        width = fv_block(r, begin, n, (char *)small, row);
         for (i = 0; i < n; i += 4) {
             switch (r->kind) {
             case FV_FLOAT32: fv_pass(FV_FLOAT32, row + i, NULL, fresh, width, NULL, four); break;
