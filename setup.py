@@ -1,4 +1,4 @@
-"""Builds the extension modules: one set for every machine, and the training kernels once per CPU variant.
+"""Builds the extension modules: one set for every machine, and those of PER_VARIANT once per CPU variant.
 
 Everything else about the package stands in pyproject.toml. All modules use Python's stable ABI (3.11), so one
 wheel serves every later Python; a free-threaded Python has no stable ABI, and is served by wheels of its own.
@@ -21,7 +21,9 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def variant_names():
-    return {f"_train_{v.name}": v for v in VARIANTS["compiled_for"](platform.machine())}
+    """Return the variant of each module that is compiled once per variant on this machine."""
+    rows = VARIANTS["compiled_for"](platform.machine())
+    return {f"_{module}_{v.name}": v for module in VARIANTS["PER_VARIANT"] for v in rows}
 
 
 def extension(name):
@@ -60,7 +62,8 @@ class BuildExt(build_ext):
         super().build_extension(ext)
 
 
-common = sorted(p.stem for p in CORE.glob("*.pyx") if not p.stem.startswith("_train_"))
+families = tuple(f"_{module}_" for module in VARIANTS["PER_VARIANT"])
+common = sorted(p.stem for p in CORE.glob("*.pyx") if not p.stem.startswith(families))
 
 setup(
     ext_modules=cythonize(

@@ -16,13 +16,13 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from fastvec._variants import compiled_for
+from fastvec._variants import PER_VARIANT, compiled_for
 
 REFERENCE = "reference"
 MODULES = (
     "words", "gather", "vocab", "huffman", "encode", "subword", "phrases", "joiner", "records", "lines", "train",
+    "topk",
 )  # fmt: skip
-PER_VARIANT = frozenset({"train"})
 
 
 def _compiled() -> tuple[str, ...]:
@@ -33,7 +33,11 @@ def _compiled() -> tuple[str, ...]:
         return ()
     found = cpu.features()
     runnable = [v.name for v in compiled_for(platform.machine()) if v.features <= found]
-    return tuple(n for n in runnable if importlib.util.find_spec(f"fastvec._core._train_{n}") is not None)
+    return tuple(name for name in runnable if all(_is_there(f"_{module}_{name}") for module in PER_VARIANT))
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(f"fastvec._core.{module}") is not None
 
 
 def available() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Variant(NamedTuple):
-    """One compiled form of the training kernels."""
+    """One compiled form of the modules of `PER_VARIANT`."""
 
     name: str
     machines: tuple[str, ...]
@@ -19,6 +19,9 @@ class Variant(NamedTuple):
     """Names that ``_core._cpu.features()`` must report."""
 
 
+PER_VARIANT = ("topk", "train")
+"""Modules that are compiled once per variant: ``_core/_<module>_<variant>.pyx`` each."""
+
 X86_64 = ("x86_64", "amd64")
 ARM_64 = ("arm64", "aarch64")
 
@@ -26,13 +29,15 @@ ARM_64 = ("arm64", "aarch64")
 VARIANTS = (
     Variant("base", (), (), (), frozenset()),
     Variant("neon", ARM_64, (), (), frozenset({"neon"})),
-    Variant("avx2", X86_64, ("-mavx2", "-mfma"), ("/arch:AVX2",), frozenset({"avx2", "fma"})),
+    Variant(
+        "avx2", X86_64, ("-mavx2", "-mfma", "-mf16c"), ("/arch:AVX2",), frozenset({"avx2", "fma", "f16c"})
+    ),
     Variant(
         "avx512",
         X86_64,
-        ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma", "-mprfchw"),
+        ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma", "-mf16c", "-mprfchw"),
         ("/arch:AVX512",),
-        frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma", "prfchw"}),
+        frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma", "f16c", "prfchw"}),
     ),
 )
 

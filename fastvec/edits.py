@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastvec.lookup import KEY, Array, Key
+from fastvec.quantised import Quantised
 from fastvec.sharing import Sharing
 
 Rows = NDArray[np.integer[Any]]
@@ -107,6 +108,8 @@ class Edits(Sharing):
         return rows, fresh, first
 
     def _require_own_rows(self) -> None:
+        if isinstance(self.vectors, Quantised):
+            raise ValueError("vectors of int8 are not changed; kv.convert('float32') gives others")
         if not self.vectors.flags.writeable:
             raise ValueError(
                 f"{self._table.origin}: its vectors are read-only, for they are those of the file; kv.copy() gives "

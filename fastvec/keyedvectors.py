@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastvec import search, store
+from fastvec.batches import Batches
 from fastvec.lookup import KEY, Array, Key
 from fastvec.measures import Measures
+from fastvec.quantised import stored_rows
 from fastvec.sharing import File
+from fastvec.smaller import Smaller
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ SUBWORD_TENSORS = frozenset({"vectors_vocab", "vectors_ngrams"})
 WeightedKey = Key | Array | tuple[Key | Array, float]
 
 
-class KeyedVectors(Measures):
+class KeyedVectors(Measures, Batches, Smaller):
     """Word vectors with the methods of gensim's class of this name.
 
     Parameters
@@ -47,6 +50,9 @@ class KeyedVectors(Measures):
         mapfile_path: StrPath | None = None,
     ) -> None:
         self._set_parts(WordTable.from_words(()), np.zeros((count, vector_size), dtype), None, None)
+
+    def _plain(self, words: WordTable, vectors: Any, counts: Array | None) -> "KeyedVectors":
+        return KeyedVectors._from_parts(words, vectors, counts, self.metadata)
 
     # ---- Similarity
 
@@ -104,7 +110,7 @@ class KeyedVectors(Measures):
             return self._cosines(mean, start, max(start, stop))
         given = [self.get_index(k) for k in keys if isinstance(k, KEY) and self.has_index_for(k)]
         ids, scores = search.top_k(
-            self.vectors, self.norms, mean[None], topn, np.array([given], np.int64), start, stop
+            self.vectors, self._norms, mean[None], topn, np.array([given], np.int64), start, stop
         )
         found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(self.words[i], score) for i, score in found if i >= 0]
@@ -172,7 +178,9 @@ class KeyedVectors(Measures):
 
     def save(self, fname: StrPath) -> None:
         """Write a .fvec file, atomically (docs/file-format.md)."""
-        store.save_vectors(fname, self.words, self.vectors[: len(self)], self.counts, self.metadata)
+        store.save_vectors(
+            fname, self.words, stored_rows(self.vectors, slice(len(self))), self.counts, self.metadata
+        )
 
     @classmethod
     def load(cls, fname: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Self:

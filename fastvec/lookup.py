@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend, search
+from fastvec.quantised import Quantised
 from fastvec.words import KeyToIndex, WordTable
 
 Array = NDArray[Any]
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     class Rows:
         _finder: Any
-        _view: Array
+        _view: Any
+        _vectors: Any
 
         def __getitem__(self, keys: Key | Iterable[Key]) -> Array: ...
 else:
@@ -88,13 +90,16 @@ class Lookup(Rows):
         self._count = len(words)
 
     @property
-    def vectors(self) -> Array:
-        """The rows, float (V, D); of a mapped file read-only. Beyond V there may be rows that have no words yet."""
+    def vectors(self) -> Any:
+        """The rows, float (V, D), or `Quantised`; of a mapped file read-only. Beyond V there may be rows without words."""
         return self._vectors
 
     @vectors.setter
-    def vectors(self, vectors: Array) -> None:
-        self._vectors: Array = np.asarray(vectors)
+    def vectors(self, vectors: Any) -> None:
+        if isinstance(vectors, Quantised):
+            self._vectors = self._view = vectors
+            return
+        self._vectors = np.asarray(vectors)
         self._view = self._vectors.view()  # its rows need not be made read-only one by one
         self._view.flags.writeable = False
 
@@ -184,10 +189,11 @@ class Lookup(Rows):
 
     def _take(self, rows: NDArray[np.integer[Any]]) -> Array:
         """Return a copy of rows (0 <= row < V), in the given order."""
-        if self._vectors.strides[1] != self._vectors.itemsize or self._vectors.shape[1] == 0:
-            found: Array = self._vectors[rows]
-            return found
-        found = np.empty((len(rows), self.vector_size), self._vectors.dtype)
+        plain = self._vectors
+        if isinstance(plain, Quantised) or plain.strides[1] != plain.itemsize or plain.shape[1] == 0:
+            chosen: Array = plain[rows]
+            return chosen
+        found: Array = np.empty((len(rows), self.vector_size), self._vectors.dtype)
         _backend.gather.take(
             self._view.view(np.uint8), np.ascontiguousarray(rows, np.int32), found.view(np.uint8)
         )

@@ -1,27 +1,47 @@
 """Exact search: the rows of a matrix that have the greatest cosine with a query."""
 
-from typing import Any
+import os
+from collections import deque
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastvec import _backend
+from fastvec.config import available_cores
+from fastvec.quantised import Quantised
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 Floats = NDArray[np.floating[Any]]
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+T = TypeVar("T")
 
 SCORES_AT_ONCE = 1 << 21
-"""Scores held at a time: 8 MB, whatever the sizes of matrix and batch."""
-FIRST_ROWS = 1 << 12
-QUERIES_AT_ONCE = 1 << 9
+"""Numbers held at a time where they are held at all: 8 MB, whatever the sizes of matrix and batch."""
+QUERIES_AT_ONCE = 1 << 8
+"""Queries that pass the matrix together: they stay in the second cache."""
+HEAPS_AT_ONCE = 1 << 22
+"""Places in the heaps of those queries: 48 MB a thread."""
+WORTH_A_THREAD = 1 << 20
+"""Products below which the calling thread does the work alone."""
+WORK_AT_ONCE = 1 << 30
+"""Products of one call without the GIL, some 20 ms."""
+CALLS = 8
+"""Calls a thread, at least; they are shared out as threads become free."""
 
 
-def row_norms(vectors: Floats) -> NDArray[np.float32]:
+def row_norms(vectors: NDArray[Any] | Quantised, workers: int | None = None) -> NDArray[np.float32]:
     """Return the Euclidean norm of every row of `vectors` (V, D), as float32 (V,), without a copy of them."""
     norms = np.empty(len(vectors), np.float32)
-    step = max(1, SCORES_AT_ONCE // max(1, vectors.shape[1]))
-    for start in range(0, len(vectors), step):
-        block = vectors[start : start + step]
-        if block.dtype == np.float16:
-            block = block.astype(np.float32)
-        norms[start : start + step] = np.sqrt(np.einsum("ij,ij->i", block, block))
+
+    def fill(begin: int, end: int) -> None:
+        _backend.topk.fill_norms(*_part(vectors, begin, end), norms[begin:end])
+
+    _share_out(vectors, 0, len(vectors), 1, workers, lambda: (fill, None))
     return norms
 
 
@@ -31,21 +51,23 @@ def greatest(scores: Floats, k: int) -> NDArray[np.intp]:
 
 
 def top_k(
-    vectors: Floats,
-    norms: NDArray[np.float32],
+    vectors: NDArray[Any] | Quantised,
+    norms: NDArray[np.float32] | None,
     queries: Floats,
     k: int,
     exclude: NDArray[np.integer[Any]] | None = None,
     start: int = 0,
     stop: int | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    workers: int | None = None,
+) -> Found:
     """Find the `k` rows with the greatest ``vectors @ query / norms`` for each query.
 
     Parameters
     ----------
-    vectors : float array of (V, D)
-    norms : float32 array of V
-        The rows' norms; a row of norm 0 scores 0.
+    vectors : float array of (V, D), or Quantised
+        Rows of float32, float16 or int8 are read where they are, others in blocks that are copied.
+    norms : float32 array of V, or None
+        The rows' norms; a row of norm 0 scores 0. None: they are computed on the way (those of `Quantised` once).
     queries : float array of (Q, D)
         Unit vectors make the scores cosines.
     k : int
@@ -53,6 +75,8 @@ def top_k(
         Rows that a query must not find; negative numbers exclude nothing.
     start, stop : int
         Only rows ``start <= i < stop`` are searched.
+    workers : int, optional
+        Threads; None: as many as there are cores. The results are the same for any number.
 
     Returns
     -------
@@ -60,77 +84,134 @@ def top_k(
         ``k' = min(k, stop - start)``. Rows in order of score, the greatest first; equal scores in order of
         row. -1 where a query has fewer rows to find.
     scores : float32 array of (Q, k')
-        -inf where `ids` is -1. NaN counts as -inf.
+        -inf where `ids` is -1. NaN counts as -inf. A score does not depend on the other queries.
+
+    Raises
+    ------
+    ValueError
+        If the queries are not of the rows' size, or `exclude` has not one row a query.
     """
     stop = len(vectors) if stop is None else min(stop, len(vectors))
     queries = np.ascontiguousarray(queries, np.float32)
-    k = max(0, min(k, stop - start))
+    hidden = np.empty((len(queries), 0)) if exclude is None else exclude
+    hidden = np.ascontiguousarray(hidden, np.int64)
+    if queries.shape[1:] != vectors.shape[1:] or len(hidden) != len(queries):
+        raise ValueError(
+            f"queries of {queries.shape}, {len(hidden)} rows of exclusions: they do not fit vectors of {vectors.shape}"
+        )
+    if norms is None and isinstance(vectors, Quantised):
+        # Floats come from memory so slowly that their norms cost no time, int8 does not. A cosine knows no scale.
+        norms = vectors.code_norms
+        if norms is None:
+            norms = vectors.code_norms = row_norms(vectors.codes)
+        vectors = vectors.codes
+    k = max(0, min(int(k), stop - start))
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
-    for first in range(0, len(queries) if k else 0, QUERIES_AT_ONCE):
-        rows = slice(first, first + QUERIES_AT_ONCE)
-        hidden = None if exclude is None else exclude[rows]
-        ids[rows], scores[rows] = _top_k(vectors, norms, queries[rows], k, hidden, start, stop)
+    step = max(1, min(QUERIES_AT_ONCE, HEAPS_AT_ONCE // max(1, k)))
+    for first in range(0, len(queries) if k else 0, step):
+        some = slice(first, first + step)
+        ids[some], scores[some] = _pass(vectors, norms, queries[some], k, hidden[some], start, stop, workers)
     return ids, scores
 
 
-def _top_k(
-    vectors: Floats,
-    norms: NDArray[np.float32],
+def _pass(
+    vectors: NDArray[Any] | Quantised,
+    norms: NDArray[np.float32] | None,
     queries: NDArray[np.float32],
     k: int,
-    exclude: NDArray[np.integer[Any]] | None,
+    exclude: NDArray[np.int64],
     start: int,
     stop: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Scan the rows block by block. Only scores above a query's k-th best so far enter the merge: an equal
-    score further on comes later in the order. A small first block sets the bar high for the long ones."""
-    best_ids = np.full((len(queries), k), -1, np.int64)
-    best = np.full((len(queries), k), -np.inf, np.float32)
-    begin, step = start, FIRST_ROWS
-    while begin < stop:
-        end = min(stop, begin + step)
-        scores = _scores(vectors[begin:end], norms[begin:end], queries)
-        if exclude is not None:
-            query, column = np.nonzero((exclude >= begin) & (exclude < end))
-            scores[query, exclude[query, column] - begin] = -np.inf
-        _merge(best_ids, best, scores, begin)
-        begin, step = end, max(FIRST_ROWS, SCORES_AT_ONCE // len(queries))
-    return best_ids, best
+    workers: int | None,
+) -> Found:
+    """Pass the rows once: each thread keeps the k best of those that it saw, in heaps of its own."""
+
+    def begin_work() -> tuple[Callable[[int, int], None], Found]:
+        ids = np.full((len(queries), k), -1, np.int64)
+        best = np.full((len(queries), k), -np.inf, np.float32)
+
+        def scan(begin: int, end: int) -> None:
+            rows, kind, scales = _part(vectors, begin, end)
+            norm = None if norms is None else norms[begin:end]
+            _backend.topk.scan(rows, kind, norm, scales, begin, queries, exclude, ids, best)
+
+        return scan, (ids, best)
+
+    found = _share_out(vectors, start, stop, len(queries), workers, begin_work)
+    ids = np.concatenate([ids for ids, _ in found], axis=1)
+    best = np.concatenate([best for _, best in found], axis=1)
+    order = np.lexsort((ids, -best))[:, :k]
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(best, order, axis=1)
 
 
-def _scores(block: Floats, norms: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``queries @ block.T / norms`` as (Q, B)."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scale = np.where(norms > 0, 1 / norms, np.float32(0))
-        scores: NDArray[np.float32] = queries @ np.ascontiguousarray(block, np.float32).T
-        scores *= scale
-    return scores
+# ---- Parts of a matrix, shared out among threads
+
+KINDS = {np.dtype(np.float32): "f4", np.dtype(np.float16): "f2", np.dtype(np.int8): "i1"}
 
 
-def _merge(
-    best_ids: NDArray[np.int64], best: NDArray[np.float32], scores: NDArray[np.float32], begin: int
-) -> None:
-    """Bring the scores of rows `begin` ... into the k best of each query, in place."""
-    width, k = scores.shape[1], best.shape[1]
-    bar = best[:, -1:]
-    if width > k and np.isneginf(bar).any():
-        # No bar yet: this block's own k-th best; equal ones are let through and sorted out below.
-        ranked = np.where(np.isnan(scores), -np.inf, scores)
-        kth = np.partition(ranked, width - k, axis=1)[:, width - k, None]
-        bar = np.maximum(bar, np.nextafter(kth, -np.inf, dtype=np.float32))
-    found = np.flatnonzero(scores > bar)
-    if not len(found):
-        return
-    query, column = np.divmod(found, width)
-    # Candidates so far and new: a stable sort by score keeps the order of rows among equals.
-    old = np.repeat(np.arange(len(best)), k)
-    query = np.concatenate([old, query])
-    score = np.concatenate([best.ravel(), scores.ravel()[found]])
-    ids = np.concatenate([best_ids.ravel(), column + begin])
-    order = np.lexsort((-score, query))
-    query = query[order]
-    rank = np.arange(len(order)) - np.searchsorted(query, query)
-    order = order[rank < k]
-    best_ids[:] = ids[order].reshape(best.shape)
-    best[:] = score[order].reshape(best.shape)
+def _in_place(rows: NDArray[Any]) -> bool:
+    """Tell whether the kernel can read these rows where they are."""
+    return rows.dtype in KINDS and rows.strides[1] == rows.itemsize
+
+
+def _part(
+    vectors: NDArray[Any] | Quantised, begin: int, end: int
+) -> tuple[NDArray[np.uint8], str, NDArray[np.float32] | None]:
+    """Return rows as the kernel takes them: their bytes, the kind of their numbers, and their scales."""
+    if isinstance(vectors, Quantised):
+        return vectors.codes[begin:end].view(np.uint8), "i1", vectors.scales[begin:end]
+    rows = vectors[begin:end]
+    if not _in_place(rows):
+        rows = np.ascontiguousarray(rows, np.float32)
+    return rows.view(np.uint8), KINDS[rows.dtype], None
+
+
+def _share_out(
+    vectors: NDArray[Any] | Quantised,
+    start: int,
+    stop: int,
+    queries: int,
+    workers: int | None,
+    begin_work: Callable[[], tuple[Callable[[int, int], None], T]],
+) -> list[T]:
+    """Let threads take the next rows of ``start`` ... ``stop`` whenever they are free.
+
+    ``begin_work()`` gives each thread its function of ``(begin, end)``, which it calls with ascending rows, and what it
+    returns at the end. The calling thread is one of them.
+    """
+    rows, products = stop - start, max(1, vectors.shape[1] * queries)
+    workers = available_cores() if workers is None else max(1, workers)
+    workers = min(workers, 1 + rows * products // WORTH_A_THREAD)
+    step = min(-(-rows // (CALLS * workers)) if workers > 1 else rows, WORK_AT_ONCE // products)
+    if not isinstance(vectors, Quantised) and not _in_place(vectors):
+        step = min(step, SCORES_AT_ONCE // max(1, vectors.shape[1]))
+    todo = deque(range(start, stop, max(1, step)))
+
+    def work() -> T:
+        function, result = begin_work()
+        while todo:
+            try:
+                begin = todo.popleft()
+            except IndexError:  # another thread was faster
+                break
+            function(begin, min(stop, begin + max(1, step)))
+        return result
+
+    others = [_pool().submit(work) for _ in range(workers - 1)]
+    try:
+        return [work(), *(other.result() for other in others)]
+    finally:  # after Ctrl-C, nothing is left to be done
+        todo.clear()
+
+
+@cache
+def _pool() -> "ThreadPoolExecutor":
+    """The threads that wait for searches, started when they are first needed."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(max_workers=max(1, 2 * available_cores()), thread_name_prefix="fastvec-search")
+
+
+if hasattr(os, "register_at_fork"):  # a child has no threads but the one that forked
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -5,11 +5,12 @@ The container, named arrays with checksums, is `tensors`.
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastvec.quantised import Quantised
 from fastvec.tensors import Array, StrPath, Tensors, fail, open_tensors, save_tensors
 from fastvec.words import WordTable, index_size
 
@@ -28,8 +29,8 @@ class Vectors(NamedTuple):
     """What a .fvec file holds."""
 
     words: WordTable
-    vectors: Array
-    """float (V, D)"""
+    vectors: Any
+    """float array of (V, D), or Quantised"""
     counts: NDArray[np.int64] | None
     """int64 (V,)"""
     metadata: dict[str, str]
@@ -45,7 +46,7 @@ def looks_like(head: bytes) -> bool:
 def save_vectors(
     path: StrPath,
     words: WordTable,
-    vectors: Array,
+    vectors: Array | Quantised,
     counts: NDArray[np.int64] | None = None,
     metadata: Mapping[str, str] | None = None,
     *,
@@ -58,8 +59,8 @@ def save_vectors(
     path : str or path
     words : WordTable
         V words.
-    vectors : float array of (V, D)
-        Any strides; float16 and float64 stay what they are, other types become float32.
+    vectors : float array of (V, D), or Quantised
+        Any strides; float16, float64 and int8 with scales stay what they are, other types become float32.
     counts : int64 array of V, optional
     metadata : mapping of str to str, optional
     extra : mapping of str to float array, optional
@@ -82,13 +83,15 @@ def save_vectors(
     for name, array in extra.items():
         if not _fits(array, _extra_shape(name, vectors)):
             raise ValueError(f"{name} of {array.shape} does not fit vectors of {vectors.shape}")
-    if vectors.dtype not in (np.float16, np.float64):
-        vectors = vectors.astype(np.float32, copy=False)
     tensors: dict[str, Array] = {"words": words.text, "offsets": words.offsets, "index": words.slots}
     if counts is not None:
         tensors["counts"] = np.asarray(counts, np.int64)
     tensors |= {name: extra[name].astype(np.float32, copy=False) for name in names if name in extra}
-    tensors["vectors"] = vectors
+    if isinstance(vectors, Quantised):
+        tensors |= {"scales": vectors.scales, "vectors": vectors.codes}
+    else:
+        kept = vectors.dtype in (np.float16, np.float64)
+        tensors["vectors"] = vectors if kept else vectors.astype(np.float32, copy=False)
     save_tensors(path, tensors, {**(metadata or {}), "fvec_version": VERSION})
 
 
@@ -117,7 +120,12 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
         fail(path, AT_HEADER, f"no .fvec file that this fastvec reads: {reason}")
     if not tensors.checked:
         fail(path, AT_HEADER, "the header lost its checksum: damaged, or written by others")
-    vectors = _take(tensors, "vectors", "f", (None, None), path)
+    vectors: Array | Quantised
+    if "scales" in tensors:
+        codes = _take(tensors, "vectors", "i1", (None, None), path)
+        vectors = Quantised(codes, _take(tensors, "scales", "f4", (len(codes),), path))
+    else:
+        vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)
     if n >= 1 << 31:
         fail(path, AT_HEADER, f"{n} words; the index holds fewer than 2^31")
@@ -138,7 +146,7 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     return Vectors(words, vectors, counts, tensors.metadata, extra)
 
 
-def _extra_shape(name: str, vectors: Array) -> Shape:
+def _extra_shape(name: str, vectors: Array | Quantised) -> Shape:
     """Return the shape that the array `name` must have beside `vectors`; None is any number."""
     if name in LOCKS:
         return (None,)

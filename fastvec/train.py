@@ -278,12 +278,8 @@ class _Run:
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
         hot = (HOT_ROWS, HOT_ROWS, HOT_ROWS) if self.threads >= HOT_THREADS else (0, 0, HOT_NODES)
-        updates = expected_updates(
-            counts, kept, self.config, self.tree, bags=self.weights.bags is not None
-        )
-        return tuple(
-            damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True)
-        )
+        updates = expected_updates(counts, kept, self.config, self.tree, bags=self.weights.bags is not None)
+        return tuple(damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True))
 
     def progress(self, seconds: float) -> Progress:
         """Return where the run stands."""

@@ -12,6 +12,7 @@ from fastvec.errors import FormatError
 
 NO_WORD = -3
 """What a Finder answers where it is asked for something that is neither str nor bytes."""
+CHECKED_AT_ONCE = 1 << 16
 
 
 class WordTable(Sequence[str]):
@@ -171,11 +172,11 @@ class WordTable(Sequence[str]):
         FormatError
             Bounds are impossible, a word is not UTF-8 or stands twice, or the index does not lead to each word.
         """
-        for _ in self:
-            pass
-        ids = np.empty(len(self), np.int32)
-        self._finder.find_all(self.text, self.offsets, ids)
-        if (self.slots[:, 1] >= 0).sum() != len(self) or not np.array_equal(ids, np.arange(len(self))):
+        good = (self.slots[:, 1] >= 0).sum() == len(self)
+        for start in range(0, len(self), CHECKED_AT_ONCE):
+            found = self.find_all(self[start : start + CHECKED_AT_ONCE])
+            good = good and np.array_equal(found, np.arange(start, start + len(found)))
+        if not good:
             raise FormatError(f"{self.origin}: the index over the words does not hold each of them once")
 
     def _fail_on(self, word: str | bytes) -> NoReturn:

@@ -46,7 +46,7 @@ LAYERS = [
     ["fasttext_vectors", "sklearn"],
     ["keyedvectors"],
     ["evaluation"],
-    ["measures"],
+    ["measures", "batches", "smaller"],
     ["sentences"],
     ["comparisons"],
     ["edits"],
@@ -54,6 +54,7 @@ LAYERS = [
     ["vecattrs"],
     ["lookup"],
     ["formats", "store", "search"],
+    ["quantised"],
     ["corpus"],
     ["vocab", "subwords"],
     ["text"],
@@ -208,11 +209,12 @@ def settings():
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def test_every_variant_has_a_shim_and_every_shim_a_variant():
-    shims = {p.stem.removeprefix("_train_") for p in CYTHON if p.name.startswith("_train_")}
+@pytest.mark.parametrize("module", _variants.PER_VARIANT)
+def test_every_variant_has_a_shim_and_every_shim_a_variant(module):
+    shims = {p.stem.removeprefix(f"_{module}_") for p in CYTHON if p.name.startswith(f"_{module}_")}
     assert shims == {v.name for v in _variants.VARIANTS}
-    texts = {(SOURCE / "_core" / f"_train_{name}.pyx").read_text("utf-8") for name in shims}
-    assert all('include "train.pxi"' in text for text in texts)
+    texts = {(SOURCE / "_core" / f"_{module}_{name}.pyx").read_text("utf-8") for name in shims}
+    assert all(f'include "{module}.pxi"' in text for text in texts)
 
 
 def test_flags_and_features_of_a_variant_agree():
@@ -265,9 +267,10 @@ def test_the_build_compiles_the_rows_of_the_table(monkeypatch, run_setup, machin
     monkeypatch.setattr("platform.machine", lambda: machine)
     _, built = run_setup()
     names = {extension.name.removeprefix("fastvec._core.") for extension in built["ext_modules"]}
-    trained = {name.removeprefix("_train_") for name in names if name.startswith("_train_")}
-    assert trained == {v.name for v in _variants.compiled_for(machine)}
-    assert names >= {f"_{module}" for module in _backend.MODULES if module not in _backend.PER_VARIANT} | {
+    for module in _variants.PER_VARIANT:
+        compiled = {name.removeprefix(f"_{module}_") for name in names if name.startswith(f"_{module}_")}
+        assert compiled == {v.name for v in _variants.compiled_for(machine)}
+    assert names >= {f"_{module}" for module in _backend.MODULES if module not in _variants.PER_VARIANT} | {
         "_cpu"
     }
 

@@ -1,5 +1,6 @@
 """The choice of what computes."""
 
+import itertools
 import platform
 
 import pytest
@@ -93,9 +94,9 @@ def test_a_variant_is_used_only_where_it_was_compiled(monkeypatch):
     """Under Rosetta, say, the machine is not the one that the package was built on."""
     there = _backend.available()
     find_spec = _backend.importlib.util.find_spec
-    for gone in there[1:]:
+    for gone, module in itertools.product(there[1:], _variants.PER_VARIANT):
         with monkeypatch.context() as patched:
-            missing = f"fastvec._core._train_{gone}"
+            missing = f"fastvec._core._{module}_{gone}"
             patched.setattr(
                 _backend.importlib.util, "find_spec", lambda n, m=missing: None if n == m else find_spec(n)
             )
@@ -119,5 +120,5 @@ def test_a_variant_is_used_only_where_the_cpu_has_all_it_needs(monkeypatch):
     monkeypatch.setattr(_backend.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert _backend.available() == ("reference", "base")
-    x86 = {"sse2", "avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "prfchw"}
+    x86 = {"sse2", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "prfchw"}
     assert cpu.features() <= x86 | {"neon"}

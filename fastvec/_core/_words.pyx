@@ -111,6 +111,7 @@ cdef class Finder:
         """Write to `ids` what `find` returns for each of `words`, a list that nobody else changes."""
         cdef:
             Py_ssize_t n = len(words), start, i, size
+            int32_t missing = -1
             Asked batch[BATCH]
         if ids.shape[0] != n:
             raise ValueError(f"{n} words and {ids.shape[0]} ids")
@@ -126,8 +127,7 @@ cdef class Finder:
             for i in range(size):
                 ids[start + i] = self._find(&batch[i])
                 if ids[start + i] == -2:  # no more of an index that is damaged: each look-up may walk all of it
-                    for i in range(start + i + 1, n):
-                        ids[i] = -1
+                    ids[start + i + 1:] = missing
                     return
 
 

@@ -9,7 +9,7 @@
 
 enum {
     FV_SSE2 = 1, FV_AVX2 = 2, FV_FMA = 4, FV_AVX512F = 8, FV_AVX512DQ = 16, FV_AVX512BW = 32, FV_AVX512VL = 64,
-    FV_NEON = 128, FV_PRFCHW = 256
+    FV_NEON = 128, FV_PRFCHW = 256, FV_F16C = 512
 };
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -49,6 +49,7 @@ static unsigned fv_cpu_features(void) {
     fv_cpuid(7, 0, r);
     leaf7_b = r[1];
     if (leaf1_c & (1u << 12)) found |= FV_FMA;
+    if (leaf1_c & (1u << 29)) found |= FV_F16C;
     if (leaf7_b & (1u << 5)) found |= FV_AVX2;
     if ((xcr0 & 0xE6) == 0xE6) {
         if (leaf7_b & (1u << 16)) found |= FV_AVX512F;

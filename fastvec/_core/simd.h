@@ -2,8 +2,10 @@
  *
  * vf            a register of VF_WIDTH floats; a plain float where no set is known, so that the same loops hold
  * vf_fma(a,b,c) a * b + c
+ * vf_and(a,bits)        the lanes of a, bit by bit
  * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
  * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
+ * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update */
 #ifndef FASTVEC_SIMD_H
@@ -15,12 +17,15 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FV_INLINE __forceinline
 #define FV_UNROLL
+#define FV_UNROLL_4
 #else
 #define FV_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #define FV_UNROLL _Pragma("clang loop unroll(full)")
+#define FV_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define FV_UNROLL _Pragma("GCC unroll 16")
+#define FV_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 #endif
 
@@ -53,6 +58,10 @@
 typedef __m512 vf;
 enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
 static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+static FV_INLINE vf vf_load_int8(const int8_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 static FV_INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static FV_INLINE vf vf_set1(float a) { return _mm512_set1_ps(a); }
 static FV_INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
@@ -62,6 +71,7 @@ static FV_INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 static FV_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static FV_INLINE vf vf_and(vf a, vf bits) { return _mm512_and_ps(a, bits); }
 static FV_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
@@ -80,6 +90,10 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 typedef __m256 vf;
 enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
 static FV_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static FV_INLINE vf vf_load_int8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
 static FV_INLINE void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static FV_INLINE vf vf_set1(float a) { return _mm256_set1_ps(a); }
 static FV_INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
@@ -89,6 +103,7 @@ static FV_INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 static FV_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static FV_INLINE vf vf_and(vf a, vf bits) { return _mm256_and_ps(a, bits); }
 static FV_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, 8); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -104,6 +119,22 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 typedef __m128 vf;
 enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6 };
 static FV_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
+static FV_INLINE vf vf_load_half(const uint16_t *p) {
+    /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
+    __m128i h = _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128());
+    __m128i size = _mm_and_si128(h, _mm_set1_epi32(0x7FFF)), sign = _mm_slli_epi32(_mm_xor_si128(h, size), 16);
+    __m128i top = _mm_and_si128(_mm_cmpgt_epi32(size, _mm_set1_epi32(0x7BFF)), _mm_set1_epi32(0x7F800000));
+    __m128 f = _mm_mul_ps(_mm_castsi128_ps(_mm_slli_epi32(size, 13)), _mm_set1_ps(5.192296858534828e33f));
+    return _mm_or_ps(f, _mm_castsi128_ps(_mm_or_si128(sign, top)));
+}
+static FV_INLINE vf vf_load_int8(const int8_t *p) {
+    int32_t four;
+    __m128i a;
+    memcpy(&four, p, 4);
+    a = _mm_cvtsi32_si128(four);
+    a = _mm_unpacklo_epi8(a, a);
+    return _mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(a, a), 24));
+}
 static FV_INLINE void vf_store(float *p, vf a) { _mm_storeu_ps(p, a); }
 static FV_INLINE vf vf_set1(float a) { return _mm_set1_ps(a); }
 static FV_INLINE vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
@@ -113,6 +144,7 @@ static FV_INLINE vf vf_div(vf a, vf b) { return _mm_div_ps(a, b); }
 static FV_INLINE vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+static FV_INLINE vf vf_and(vf a, vf bits) { return _mm_and_ps(a, bits); }
 static FV_INLINE vf vf_round(vf a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m128i e = _mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127));
@@ -130,6 +162,12 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 typedef float32x4_t vf;
 enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
 static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
+static FV_INLINE vf vf_load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+static FV_INLINE vf vf_load_int8(const int8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, 4);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four)))));
+}
 static FV_INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
 static FV_INLINE vf vf_set1(float a) { return vdupq_n_f32(a); }
 static FV_INLINE vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
@@ -139,6 +177,9 @@ static FV_INLINE vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
 static FV_INLINE vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static FV_INLINE vf vf_and(vf a, vf bits) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(bits)));
+}
 static FV_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
 static FV_INLINE vf vf_exp2i(vf n) {
     int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
@@ -154,6 +195,22 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 typedef float vf;
 enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
 static FV_INLINE vf vf_load(const float *p) { return *p; }
+static FV_INLINE vf vf_load_half(const uint16_t *p) {
+    /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
+    uint16_t h;
+    uint32_t size, bits;
+    float f;
+    memcpy(&h, p, 2);
+    size = h & 0x7FFFu;
+    bits = size << 13;
+    memcpy(&f, &bits, 4);
+    f *= 5.192296858534828e33f;
+    memcpy(&bits, &f, 4);
+    bits |= (h & 0x8000u) << 16 | (size > 0x7BFFu ? 0x7F800000u : 0);
+    memcpy(&f, &bits, 4);
+    return f;
+}
+static FV_INLINE vf vf_load_int8(const int8_t *p) { return *p; }
 static FV_INLINE void vf_store(float *p, vf a) { *p = a; }
 static FV_INLINE vf vf_set1(float a) { return a; }
 static FV_INLINE vf vf_add(vf a, vf b) { return a + b; }
@@ -163,6 +220,14 @@ static FV_INLINE vf vf_div(vf a, vf b) { return a / b; }
 static FV_INLINE vf vf_min(vf a, vf b) { return a < b ? a : b; }
 static FV_INLINE vf vf_max(vf a, vf b) { return a > b ? a : b; }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+static FV_INLINE vf vf_and(vf a, vf bits) {
+    uint32_t x, y;
+    memcpy(&x, &a, 4);
+    memcpy(&y, &bits, 4);
+    x &= y;
+    memcpy(&a, &x, 4);
+    return a;
+}
 static FV_INLINE vf vf_round(vf a) { return floorf(a + 0.5f); }
 static FV_INLINE vf vf_exp2i(vf n) {
     /* A NaN would be no valid conversion; it stays one by the fraction it is multiplied with. */

@@ -1,0 +1,117 @@
+"""The kernels of exact search against their twin, one call at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastvec import _backend
+
+KINDS = {"f4": np.float32, "f2": np.float16, "i1": np.int8}
+COMPILED = _backend.available()[1:]
+
+
+def heaps(queries, k):
+    return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
+
+
+def in_order(ids, best):
+    """The pairs of each query, the best first."""
+    order = np.lexsort((ids, -best))
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(best, order, 1)
+
+
+@st.composite
+def calls(draw):
+    """Rows with repeated and impossible ones among them, in two parts, and what is asked of them."""
+    kind = draw(st.sampled_from(sorted(KINDS)))
+    n, width, q = draw(st.integers(0, 60)), draw(st.integers(1, 70)), draw(st.integers(1, 14))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    rows = rng.integers(-20, 20, (n, width)).astype(KINDS[kind])
+    for i in draw(st.lists(st.integers(0, max(0, n - 1)), max_size=8)) if n else ():
+        worst = [0] if kind == "i1" else [0, np.nan, np.inf, -np.inf]
+        rows[i] = draw(st.sampled_from([rows[0], *worst]))
+    norms = rng.uniform(0.5, 2, n).astype(np.float32) if draw(st.booleans()) else None
+    if norms is not None:
+        norms[rng.random(n) < 0.1] = 0
+        norms[~np.isfinite(rows.astype(np.float32)).all(axis=1)] = np.inf  # as row_norms has it
+    scales = rng.uniform(0.5, 2, n).astype(np.float32) if kind == "i1" and draw(st.booleans()) else None
+    queries = rng.integers(-9, 9, (q, width)).astype(np.float32)
+    exclude = rng.integers(-1, 70, (q, draw(st.integers(0, 3))))
+    return kind, rows, norms, scales, queries, exclude, draw(st.integers(1, 70)), draw(st.integers(0, n))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@settings(max_examples=150, deadline=None)
+@given(calls())
+def test_the_kernel_agrees_with_its_twin(name, call):
+    kind, rows, norms, scales, queries, exclude, k, cut = call
+    first, results = 1_000_000_000_000, []
+    exclude = np.where(exclude >= 0, exclude + first, -1)
+    for module in (_backend.load("reference", "topk"), _backend.load(name, "topk")):
+        ids, best = heaps(len(queries), k)
+        for part in (slice(0, cut), slice(cut, len(rows))):
+            some = [None if x is None else x[part] for x in (norms, scales)]
+            raw = rows[part].view(np.uint8)
+            module.scan(raw, kind, *some, first + part.start, queries, exclude, ids, best)
+        assert (best[:, 0] == best.min(axis=1)).all(), "the worst pair stands first"
+        results.append(in_order(ids, best))
+    (ids, best), (ids_too, best_too) = results
+    assert np.array_equal(ids >= 0, ids_too >= 0)
+    # Sums of whole numbers are exact; roots and quotients may differ by a rounding, and swap neighbours.
+    assert np.allclose(best, best_too, rtol=1e-5, atol=1e-6)
+    if norms is not None and scales is None and kind != "f2":
+        assert np.array_equal(ids, ids_too)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 8, 15, 16, 17, 300])
+def test_norms_agree_with_the_twin(name, kind, width):
+    rng = np.random.default_rng(width)
+    rows = rng.integers(-100, 100, (21, width)).astype(KINDS[kind])
+    scales = rng.uniform(-2, 2, 21).astype(np.float32)
+    for given_scales in (None, scales):
+        norms, twin = np.empty((2, 21), np.float32)
+        _backend.load(name, "topk").fill_norms(rows.view(np.uint8), kind, given_scales, norms)
+        _backend.load("reference", "topk").fill_norms(rows.view(np.uint8), kind, given_scales, twin)
+        assert np.allclose(norms, twin, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", _backend.available())
+def test_nothing_beside_a_row_is_read(name):
+    """Rows that are part of wider ones, between NaNs."""
+    wide = np.full((40, 64), np.nan, np.float32)
+    wide[:, 7:40] = np.random.default_rng(0).standard_normal((40, 33))
+    rows = wide[:, 7:40]
+    for queries in (1, 5):
+        asked = np.ones((queries, 33), np.float32)
+        ids, best = heaps(queries, 40)
+        none = np.empty((queries, 0), np.int64)
+        _backend.load(name, "topk").scan(rows.view(np.uint8), "f4", None, None, 0, asked, none, ids, best)
+        _, best = in_order(ids, best)
+        expected = -np.sort(-(rows @ asked[0]) / np.linalg.norm(rows, axis=1))
+        assert np.allclose(best, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", _backend.available())
+def test_arrays_that_do_not_fit_are_refused(name):
+    module = _backend.load(name, "topk")
+    rows, queries = np.ones((4, 3), np.float32), np.ones((2, 3), np.float32)
+    none, (ids, best) = np.empty((2, 0), np.int64), heaps(2, 2)
+    raw, norms = rows.view(np.uint8), np.ones(4, np.float32)
+    module.scan(raw, "f4", norms, None, 0, queries, none, ids, best)
+    for wrong in (
+        (raw, "f4", norms[:3], None, 0, queries, none, ids, best),
+        (raw, "f4", norms, norms[:3], 0, queries, none, ids, best),
+        (raw, "f4", norms, None, 0, np.ones((2, 4), np.float32), none, ids, best),
+        (raw, "f4", norms, None, 0, queries, none[:1], ids, best),
+        (raw, "f4", norms, None, 0, queries, none, ids[:, :1].copy(), best),
+        (raw[:, :7].copy(), "f4", norms, None, 0, queries, none, ids, best),
+    ):
+        with pytest.raises(ValueError):
+            module.scan(*wrong)
+    with pytest.raises(KeyError):
+        module.scan(raw, "f8", norms, None, 0, queries, none, ids, best)
+    with pytest.raises(ValueError):
+        module.fill_norms(raw, "f4", None, norms[:3])
