@@ -91,7 +91,7 @@ class Lookup(Rows):
 
     @property
     def vectors(self) -> Any:
-        """The rows, float (V, D), or `Quantised`; of a mapped file read-only. Beyond V there may be rows without words."""
+        """The rows, float (V, D), or `Quantised`; of a mapped file read-only. Beyond V may be rows without words."""
         return self._vectors
 
     @vectors.setter
