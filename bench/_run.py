@@ -1,5 +1,6 @@
 """Running children in turn, and printing their medians and ratios."""
 
+import argparse
 import json
 import os
 import platform
@@ -11,6 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 CHILDREN = str(Path(__file__).with_name("_children.py"))
+
+
+def parser(doc):
+    """Return a parser of arguments whose help is the description of the file, as it stands there."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def child(job, backend=None, **options):

@@ -7,14 +7,13 @@ Words are asked for in random order, the same for both. The floor is a dict and 
 ``matrix[index[word]]``.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from _run import machine, table
+from _run import machine, parser, table
 
 ASKED = 10_000
 SENTENCE = 20  # words
@@ -86,13 +85,11 @@ def tasks(theirs, mine, index, vectors, asked):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--words", type=int, default=1_000_000)
-    parser.add_argument("--dim", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=21)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--words", type=int, default=1_000_000)
+    options.add_argument("--dim", type=int, default=300)
+    options.add_argument("--rounds", type=int, default=21)
+    args = options.parse_args()
     names = [f"word{i}" for i in range(args.words)]
     vectors = np.random.default_rng(0).random((args.words, args.dim), np.float32)
     chosen = np.random.default_rng(1).integers(0, args.words, ASKED).tolist()

@@ -3,26 +3,23 @@
 python bench/models.py wiki-en-25m.txt
 """
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
 from _children import MODELS
-from _run import child, machine, table
+from _run import child, machine, parser, table
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dim", type=int, default=100)
-    parser.add_argument("--repeat", type=int, default=3, help="runs of fastvec a round: its runs are short")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("corpus")
+    options.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--dim", type=int, default=100)
+    options.add_argument("--repeat", type=int, default=3, help="runs of fastvec a round: its runs are short")
+    args = options.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         common = {

@@ -3,21 +3,18 @@
 python bench/phrases.py wiki-en-100m.txt
 """
 
-import argparse
 from pathlib import Path
 
-from _run import machine, ratio, rounds, table
+from _run import machine, parser, ratio, rounds, table
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--lines", type=int, default=50_000, help="sentences that are joined as lists")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("corpus")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--lines", type=int, default=50_000, help="sentences that are joined as lists")
+    args = options.parse_args()
     common = {"corpus": str(Path(args.corpus).resolve())}
     got = rounds(
         {

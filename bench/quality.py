@@ -4,14 +4,13 @@ python bench/quality.py wiki-en-100m.txt --analogies questions-words.txt --pairs
 python bench/quality.py wiki-en-25m.txt --model cbow-ns --alpha 0.05 ...
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from _children import MODELS
-from _run import child, machine, table
+from _run import child, machine, parser, table
 
 from fastvec import KeyedVectors
 
@@ -34,21 +33,19 @@ def scores(path, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus")
-    parser.add_argument("--analogies", nargs="*", default=[])
-    parser.add_argument("--pairs", nargs="*", default=[])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--model", default="sg-ns", choices=list(MODELS))
-    parser.add_argument("--alpha", type=float, default=0.025)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--dim", type=int, default=100)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--restrict-vocab", type=int, default=30_000)
-    parser.add_argument("--systems", nargs="+", default=["gensim", "fastvec"])
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("corpus")
+    options.add_argument("--analogies", nargs="*", default=[])
+    options.add_argument("--pairs", nargs="*", default=[])
+    options.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    options.add_argument("--model", default="sg-ns", choices=list(MODELS))
+    options.add_argument("--alpha", type=float, default=0.025)
+    options.add_argument("--epochs", type=int, default=5)
+    options.add_argument("--dim", type=int, default=100)
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--restrict-vocab", type=int, default=30_000)
+    options.add_argument("--systems", nargs="+", default=["gensim", "fastvec"])
+    args = options.parse_args()
     common = {
         "corpus": str(Path(args.corpus).resolve()),
         "dim": args.dim,

@@ -3,7 +3,6 @@
 python bench/search.py [--words 1000000] [--dim 300] [--threads 2]
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -11,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _run import machine, table
+from _run import machine, parser, table
 
 TOPN = 10
 
@@ -125,15 +124,13 @@ def against(theirs, ours):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--words", type=int, default=1_000_000)
-    parser.add_argument("--dim", type=int, default=300)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batches", type=int, nargs="*", default=[100, 1000])
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--words", type=int, default=1_000_000)
+    options.add_argument("--dim", type=int, default=300)
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--batches", type=int, nargs="*", default=[100, 1000])
+    args = options.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, str(args.threads))
     with tempfile.TemporaryDirectory() as name:

@@ -3,13 +3,12 @@
 python bench/sharing.py [--processes 10] [--words 1000000] [--dim 300]
 """
 
-import argparse
 import multiprocessing
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from _run import machine, table
+from _run import machine, parser, table
 
 from fastvec import KeyedVectors
 from fastvec.store import save_vectors
@@ -35,13 +34,11 @@ def ask(path, number, barrier, answers):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--processes", type=int, default=10)
-    parser.add_argument("--words", type=int, default=1_000_000)
-    parser.add_argument("--dim", type=int, default=300)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--processes", type=int, default=10)
+    options.add_argument("--words", type=int, default=1_000_000)
+    options.add_argument("--dim", type=int, default=300)
+    args = options.parse_args()
     context, rows = multiprocessing.get_context("spawn"), []
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/v.fvec"

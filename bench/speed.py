@@ -3,25 +3,22 @@
 python bench/speed.py wiki-en-100m.txt
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
-from _run import machine, ratio, rounds, table
+from _run import machine, parser, ratio, rounds, table
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dims", type=int, nargs="+", default=[100, 300])
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("corpus")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--dims", type=int, nargs="+", default=[100, 300])
+    options.add_argument(
         "--backends", nargs="*", default=["avx2"], help="measured too, at the first of --dims"
     )
-    args = parser.parse_args()
+    args = options.parse_args()
     corpus = str(Path(args.corpus).resolve())
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -3,13 +3,12 @@
 python bench/store.py [--words 1000000] [--dim 300] [--text-words 100000]
 """
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from _run import machine, ratio, rounds, table
+from _run import machine, parser, ratio, rounds, table
 
 from fastvec.formats import word2vec
 from fastvec.store import save_vectors
@@ -33,15 +32,13 @@ def write_files(folder, words, dim, text_words):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--words", type=int, default=1_000_000)
-    parser.add_argument("--dim", type=int, default=300)
-    parser.add_argument("--text-words", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="Keep the files there, and use those that are there.")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--words", type=int, default=1_000_000)
+    options.add_argument("--dim", type=int, default=300)
+    options.add_argument("--text-words", type=int, default=100_000)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--folder", type=Path, help="Keep the files there, and use those that are there.")
+    args = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = args.folder or Path(name)
         if not (folder / "v.kv").exists():

@@ -7,30 +7,27 @@ right word is the nearest, or among the ten nearest. Rare: Spearman's rank corre
 of which a word occurs fewer than `--rare` times.
 """
 
-import argparse
 import tempfile
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from _run import child, machine, table
+from _run import child, machine, parser, table
 from scipy.stats import spearmanr
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus")
-    parser.add_argument("--pairs", nargs="+", default=[])
-    parser.add_argument("--model", default="sg-subwords")
-    parser.add_argument("--systems", nargs="+", default=["fasttext", "gensim", "fastvec"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--alpha", type=float, default=0.05)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rare", type=int, default=100)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("corpus")
+    options.add_argument("--pairs", nargs="+", default=[])
+    options.add_argument("--model", default="sg-subwords")
+    options.add_argument("--systems", nargs="+", default=["fasttext", "gensim", "fastvec"])
+    options.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    options.add_argument("--alpha", type=float, default=0.05)
+    options.add_argument("--epochs", type=int, default=5)
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rare", type=int, default=100)
+    args = options.parse_args()
     counts = Counter(Path(args.corpus).read_text("utf-8").split())
     pairs = [pair for file in args.pairs for pair in read_pairs(file)]
     rare = [p for p in pairs if 5 <= min(counts[p[0]], counts[p[1]]) < args.rare]
