@@ -1,7 +1,7 @@
 """Many questions in one call: answers come as arrays, in blocks that bound the memory."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class Batches(Lookup):
 
     def most_similar_batch(
         self,
-        keys: Sequence[Key] | Array,
+        keys: Iterable[Key] | Array,
         topn: int = 10,
         *,
         restrict_vocab: int | None = None,
@@ -48,7 +48,7 @@ class Batches(Lookup):
 
         Parameters
         ----------
-        keys : sequence of str or int, or float array of (Q, D)
+        keys : iterable of str or int, or float array of (Q, D)
             A word or row is not found itself; a vector has no row, so all are.
         topn : int
         restrict_vocab : int, optional
@@ -71,9 +71,16 @@ class Batches(Lookup):
         ------
         KeyError
             If a key is not there.
+        TypeError
+            If `keys` is a word alone.
         ValueError
-            If the vectors are not of (Q, D), or a candidate is not in `rerank`.
+            If the vectors are not of (Q, D), a candidate is not in `rerank`, or vectors are given and those of
+            `rerank` are longer or shorter.
         """
+        if isinstance(keys, str | bytes):
+            raise TypeError(f"keys={keys!r}: give a list of words, as [{keys!r}]")
+        if not isinstance(keys, np.ndarray):
+            keys = list(keys)
         given = keys if isinstance(keys, np.ndarray) and keys.dtype.kind == "f" else None
         if given is not None and given.shape[1:] != (self.vector_size,):
             raise ValueError(f"vectors of {given.shape}: (Q, {self.vector_size}) is needed")
@@ -88,7 +95,7 @@ class Batches(Lookup):
 
     def analogies(
         self,
-        questions: Sequence[tuple[Key, Key, Key]],
+        questions: Iterable[tuple[Key, Key, Key]],
         topn: int = 1,
         *,
         restrict_vocab: int | None = None,
@@ -102,8 +109,9 @@ class Batches(Lookup):
 
         Parameters
         ----------
-        questions : sequence of (key, key, key)
+        questions : iterable of (key, key, key)
         """
+        questions = list(questions)
         if any(len(question) != 3 or isinstance(question, str) for question in questions):
             raise ValueError("a question is three keys (a, b, c): a is to b as c is to what?")
 
@@ -137,6 +145,7 @@ class Batches(Lookup):
             found = search.top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
             if original is not None:
                 exact = questions(some, original.vectors_for)[0]
+                original.check_width(exact)
                 found = original.best(found[0], exact, k)
             ids[some], scores[some] = found
         return ids, scores
@@ -161,6 +170,14 @@ class _Reranking:
         if len(found) and found.min() < 0:
             raise ValueError(f"rerank: the original has no word {words[int(found.argmin())]!r}")
         return np.asarray(self.original.vectors[found])
+
+    def check_width(self, queries: NDArray[np.float32]) -> None:
+        """Raise where queries (Q, D) cannot be compared with the original, as vectors of `reduce`d ones cannot."""
+        if queries.shape[1] != self.original.vectors.shape[1]:
+            raise ValueError(
+                f"rerank: its vectors have {self.original.vectors.shape[1]} numbers, the queries {queries.shape[1]}; "
+                "give words, whose vectors are looked up on both sides"
+            )
 
     def best(self, ids: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
         """Return the `k` best of the candidates `ids` (Q, C); -1 is none."""

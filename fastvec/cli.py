@@ -334,7 +334,13 @@ def phrases(
 
     if not options["delimiter"] or options["delimiter"].split() != [options["delimiter"]]:
         raise click.UsageError(f"--delimiter {options['delimiter']!r}: give letters or signs, and no blank")
-    check_usage(corpus, output, {})
+    try:
+        options["delimiter"].encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError(
+            f"--delimiter {options['delimiter']!r}: UTF-8 cannot hold it, {error.reason}"
+        ) from None
+    check_usage(corpus, output, {}, what="joined text")
     check_output(output)
     given = {"none": frozenset(), "english": ENGLISH_CONNECTOR_WORDS}
     connectors = given.get(connector_words, frozenset(connector_words.split(",")))

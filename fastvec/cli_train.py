@@ -198,18 +198,20 @@ def check_output(output: Path) -> None:
         ) from error
 
 
-def check_usage(corpus: Path, output: Path, options: dict[str, Any], log: Path | None = None) -> None:
+def check_usage(
+    corpus: Path, output: Path, options: dict[str, Any], log: Path | None = None, what: str = "vectors"
+) -> None:
     """Raise where the options contradict each other, or their values are out of range."""
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     try:
         TrainConfig(**{name: value for name, value in options.items() if name in names})
     except ValueError as error:
         raise click.UsageError(as_options(str(error))) from error
-    for path, what in [(output, "vectors"), *([(log, "log")] if log else [])]:
+    for path, name in [(output, what), *([(log, "log")] if log else [])]:
         if corpus.is_dir() and path.parent.exists() and path.parent.samefile(corpus):
-            raise click.UsageError(f"{path}: the {what} would become a part of the corpus, {corpus}")
+            raise click.UsageError(f"{path}: the {name} would become a part of the corpus, {corpus}")
         if path.exists() and corpus.exists() and path.samefile(corpus):
-            raise click.UsageError(f"{path}: the {what} would overwrite the corpus")
+            raise click.UsageError(f"{path}: the {name} would overwrite the corpus")
     if log and log.absolute() == output.absolute():
         raise click.UsageError(f"{output}: the vectors would overwrite the log")
 

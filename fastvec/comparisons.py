@@ -58,8 +58,12 @@ class Comparisons(Edits):
         ------
         KeyError
             If a key is not there.
+        ValueError
+            If the vector is not of (D,).
         """
         vector = self[word_or_vector] if isinstance(word_or_vector, KEY) else np.asarray(word_or_vector)
+        if vector.shape != (self.vector_size,):
+            raise ValueError(f"a vector of shape {vector.shape} among vectors of {(self.vector_size,)}")
         others = list(other_words)
         if others:
             return 1 - self.cosine_similarities(vector, self.vectors_for(others))

@@ -204,7 +204,7 @@ def evaluate_word_pairs(
     ----------
     kv : KeyedVectors
     pairs : str or path
-        Lines of word, word and number. Lines that begin with ``#`` and others are passed over.
+        Lines of word, word and finite number. Lines that begin with ``#`` and others are passed over.
     delimiter : str or None
         None: a tab, else a comma, else blanks, whatever a line has.
     encoding : str
@@ -269,7 +269,8 @@ def _judgements(
             value = float(fields[2])
         except ValueError:
             continue
-        yield fields[0], fields[1], value
+        if math.isfinite(value):
+            yield fields[0], fields[1], value
 
 
 def _cosines(kv: "KeyedVectors", rows: list[tuple[int, int]]) -> NDArray[np.float64]:

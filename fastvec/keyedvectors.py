@@ -370,6 +370,8 @@ def _as_list(value: Any) -> list[Any]:
     """A key or a vector alone stands for a list of one."""
     if value is None:
         return []
+    if isinstance(value, bytes):
+        raise TypeError(f"{value!r} is no word: a string is needed, as its decode() gives one")
     if isinstance(value, KEY) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return [value]
     return list(value)
@@ -382,7 +384,12 @@ def _weighted(positive: Any, negative: Any) -> tuple[list[Key | Array], list[flo
     for items, default in ((_as_list(positive), 1.0), (_as_list(negative), -1.0)):
         for item in items:
             plain = isinstance(item, (*KEY, np.ndarray))
-            key, weight = (item, default) if plain else item
+            try:
+                key, weight = (item, default) if plain else item
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"{item!r} is no key, no vector and no (key, weight); a vector is a numpy array"
+                ) from None
             keys.append(key)
             weights.append(weight)
     return keys, weights

@@ -101,7 +101,7 @@ def likely_words(context: Array, output: Array, topn: int) -> tuple[NDArray[np.i
     """Return the words of the greatest scores ``context @ output.T``, and the softmax of these over all words."""
     scores = (output @ context).astype(np.float64)
     odds = np.exp(scores - scores.max())
-    best = search.greatest(odds, topn)
+    best = search.greatest(odds, max(0, topn))
     return best, odds[best] / odds.sum()
 
 

@@ -1,5 +1,6 @@
 """Vectors of sentences and documents: weighted means of the vectors of their words."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -10,6 +11,7 @@ from fastvec import _backend
 from fastvec.comparisons import Comparisons
 from fastvec.errors import FormatError
 from fastvec.lookup import Array, Key
+from fastvec.quantised import Quantised
 
 Matrix = NDArray[np.float32]
 
@@ -35,11 +37,11 @@ class Sentences(Comparisons):
         """
         if isinstance(sentence, str):
             raise TypeError(f"sentence={sentence!r}: give a list of words, as sentence.split() makes it")
-        return self.get_mean_vector(sentence)
+        return self.get_mean_vector(list(sentence))
 
     def sentence_vectors(
         self,
-        sentences: Iterable[Sequence[str]],
+        sentences: Iterable[Iterable[str]],
         *,
         sif: float | None = None,
         pre_normalize: bool = True,
@@ -49,7 +51,7 @@ class Sentences(Comparisons):
 
         Parameters
         ----------
-        sentences : iterable of sequences of str
+        sentences : iterable of iterables of str
             Read once, some thousands at a time. Words that have no vector are left out; a sentence without others has
             a vector of zeros.
         sif : float, optional
@@ -70,18 +72,21 @@ class Sentences(Comparisons):
         TypeError
             If a sentence is a string, or holds something that is no string.
         ValueError
-            If `sif` is not positive, or is given and the words' counts are not known.
+            If `sif` is not positive and finite, or is given and the words' counts are not known; if `remove` is
+            negative.
 
         References
         ----------
         Arora, Liang, Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
         """
-        if sif is not None and not sif > 0:
+        if sif is not None and not 0 < sif < math.inf:
             raise ValueError(f"sif={sif!r}: a positive number is needed; the paper takes 1e-3")
         if sif is not None and self.counts is None:
             raise ValueError(
                 "sif needs the words' counts, which are not known here: kv.counts = ... sets them"
             )
+        if remove:
+            check_components(remove)
         found = [self._mean_vectors(some, sif, pre_normalize) for some in _in_blocks(sentences)]
         vectors = np.concatenate(found) if found else np.empty((0, self.vector_size), np.float32)
         return without_components(vectors, common_components(vectors, remove)) if remove else vectors
@@ -113,11 +118,10 @@ class Sentences(Comparisons):
         return None
 
 
-def _sums(rows: Array, unit: bool, bounds: Array, ids: Array, weights: Matrix) -> Matrix:
+def _sums(rows: Array | Quantised, unit: bool, bounds: Array, ids: Array, weights: Matrix) -> Matrix:
     """Return the weighted sum of the rows of each sentence; negative ids are left out."""
-    if (
-        rows.dtype != np.float32 or rows.strides[1] != rows.itemsize
-    ):  # rows as the kernel takes them, each once
+    if isinstance(rows, Quantised) or rows.dtype != np.float32 or rows.strides[1] != rows.itemsize:
+        # rows as the kernel takes them, each once
         used, places = np.unique(ids[ids >= 0], return_inverse=True)
         rows, ids = rows[used].astype(np.float32), ids.copy()
         ids[ids >= 0] = places
@@ -128,14 +132,28 @@ def _sums(rows: Array, unit: bool, bounds: Array, ids: Array, weights: Matrix) -
     return sums
 
 
+def check_components(count: int) -> None:
+    """Raise where `count` is no number of components."""
+    if count < 0:
+        raise ValueError(f"remove={count}: give the number of components to take out, from 0 on")
+
+
 def common_components(vectors: Array, count: int) -> Matrix:
     """Return the first principal components of vectors of (n, D), not centred: unit vectors, float32 (count', D).
 
     ``count' = min(count, n, D)``.
+
+    Raises
+    ------
+    ValueError
+        If `count` is negative, or a number is not finite.
     """
+    check_components(count)
     if not len(vectors):
         return np.empty((0, vectors.shape[1]), np.float32)
     doubles = vectors.astype(np.float64)
+    if not np.isfinite(doubles).all():
+        raise ValueError("vectors hold numbers that are not finite: they have no principal components")
     # D x D, however many vectors there are; the greatest come last.
     directions = np.linalg.eigh(doubles.T @ doubles).eigenvectors
     return np.ascontiguousarray(directions[:, ::-1][:, : min(count, len(vectors))].T, np.float32)
@@ -147,10 +165,10 @@ def without_components(vectors: Array, components: Array) -> Array:
     return rest
 
 
-def _in_blocks(sentences: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+def _in_blocks(sentences: Iterable[Iterable[str]]) -> Iterator[list[Sequence[str]]]:
     rest = iter(sentences)
     while block := list(islice(rest, SENTENCES_AT_ONCE)):
         for sentence in block:
             if isinstance(sentence, str | bytes):
                 raise TypeError(f"{sentence[:60]!r}: give lists of words, as sentence.split() makes them")
-        yield block
+        yield [sentence if isinstance(sentence, Sequence) else list(sentence) for sentence in block]

@@ -386,7 +386,10 @@ class LineSentence:
         limit: int | None = None,
     ) -> None:
         self.source = source
-        self.max_sentence_length = max_sentence_length
+        size = max_sentence_length
+        self.max_sentence_length = (
+            None if size is None else checked_int("max_sentence_length", size, 1, 1 << 62)
+        )
         self.limit = limit
 
     @property
@@ -450,7 +453,7 @@ class Text8Corpus:
 
     def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = SENTENCE_WORDS) -> None:
         self.fname = fname
-        self.max_sentence_length = max_sentence_length
+        self.max_sentence_length = checked_int("max_sentence_length", max_sentence_length, 1, 1 << 62)
 
     def __iter__(self) -> Iterator[list[str]]:
         words: list[str] = []

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastvec.config import LARGEST
 from fastvec.lookup import Array, Key, Lookup
+from fastvec.quantised import Quantised
 from fastvec.words import WordTable
 
 
@@ -233,7 +234,9 @@ class VectorAttributes(Lookup):
         There is no sensible training after this.
         """
         scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)[:, None]
-        if self.vectors.flags.writeable:
+        if isinstance(self.vectors, Quantised):
+            self.vectors = Quantised(self.vectors.codes, self.vectors.scales / scale[:, 0])
+        elif self.vectors.flags.writeable:
             self.vectors /= scale
         else:
             self.vectors = self.vectors / scale

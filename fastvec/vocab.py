@@ -396,6 +396,11 @@ def _finished(
     distinct: int,
     name: str,
 ) -> Vocab:
+    if not distinct and corpus_words:
+        raise NoVocabularyError(
+            f"{name}: none of its {corpus_words:,} words is left, so often did counting forget the rarest; "
+            "raise max_vocab_size"
+        )
     if not distinct:
         raise NoVocabularyError(f"{name}: there is no word in it")
     if not len(counts):

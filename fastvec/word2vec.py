@@ -158,7 +158,9 @@ shrink_windows, cbow_classic
         self.total_train_time = self.running_training_loss = 0.0
         self.trained_words = self.trained_epochs = self.train_count = 0
         given = {name: DEFAULTS[name] for name in DEFAULTS if name in MODEL_OPTIONS} | options
-        begin = {"effective_min_count": given["min_count"], "min_alpha_yet_reached": config.alpha}
+        # "min_count" first: an error names what was given
+        begin = {"min_count": given["min_count"], "effective_min_count": given["min_count"]}
+        begin |= {"min_alpha_yet_reached": config.alpha}
         for name, value in {**begin, **given}.items():
             setattr(self, name, value)
 

@@ -81,6 +81,18 @@ def test_what_is_asked_wrongly(kv):
         kv.most_similar_batch(np.ones((3, 19)))
     with pytest.raises(ValueError, match=r"\(Q, 20\)"):
         kv.most_similar_batch(np.ones(20))
+    for alone in ("w1", b"w1"):  # not its letters, nor its bytes as numbers of rows
+        with pytest.raises(TypeError, match=r"give a list of words, as \[b?'w1'\]"):
+            kv.most_similar_batch(alone)
+
+
+def test_questions_may_be_read_once(kv):
+    keys, questions = ["w3", 5], [("w1", "w2", "w3"), (4, 5, 6)]
+    for found, expected in (
+        (kv.most_similar_batch(iter(keys)), kv.most_similar_batch(keys)),
+        (kv.analogies(iter(questions)), kv.analogies(questions)),
+    ):
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_words_outside_the_vocabulary_of_subwords():
@@ -117,5 +129,8 @@ def test_reranking_goes_by_the_words(kv):
     ids, scores = few.most_similar_batch(["w1", "w50"], 200, rerank=shuffled)
     exact = kv.most_similar_batch(["w1", "w50"], 200, restrict_vocab=100)
     assert np.array_equal(ids, exact[0]) and np.allclose(scores, exact[1], atol=1e-6)
+    with pytest.raises(ValueError, match="rerank: its vectors have 20 numbers, the queries 5"):
+        kv.reduce(5).most_similar_batch(np.ones((2, 5)), 3, rerank=kv)
+    assert kv.reduce(5).most_similar_batch(["w1"], 3, rerank=kv)[0].shape == (1, 3)
     with pytest.raises(ValueError, match="the original has no word 'w"):
         kv.most_similar_batch(["w1"], 200, rerank=few)

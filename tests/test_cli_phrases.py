@@ -80,7 +80,8 @@ def test_options(corpus, capsys):
     "arguments, code, says",
     [
         (["nonesuch", "-o", "o"], 1, "nonesuch"),
-        (["in.txt", "-o", "in.txt"], 2, "overwrite"),
+        (["in.txt", "-o", "in.txt"], 2, "the joined text would overwrite"),
+        (["in.txt", "-o", "o", "--delimiter", "\udcff"], 2, "--delimiter"),
         (["in.txt", "-o", "o", "--delimiter", " "], 2, "--delimiter"),
         (["in.txt", "-o", "o", "--delimiter", ""], 2, "--delimiter"),
         (["in.txt", "-o", "o", "--passes", "0"], 2, "passes"),

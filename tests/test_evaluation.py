@@ -149,7 +149,13 @@ def test_word_pairs(kv, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "raw, reason", [(b"", "No valid"), (b"up\tdown\t3\n", "No valid"), (b"\xff\ta\t1\n", "line 1")]
+    "raw, reason",
+    [
+        (b"", "No valid"),
+        (b"up\tdown\t3\n", "No valid"),
+        (b"man\tking\tnan\nman\tking\tinf\n", "No valid"),
+        (b"\xff\ta\t1\n", "line 1"),
+    ],
 )
 def test_damaged_pairs(kv, tmp_path, raw, reason):
     (tmp_path / "pairs").write_bytes(raw)

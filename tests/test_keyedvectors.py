@@ -83,6 +83,20 @@ def test_unknown_keys_of_queries(kv):
         kv.get_vecattr("north", "count")
 
 
+@pytest.mark.parametrize("wrong", [b"east", [b"east"], [1.0, 2.0], [("east", 1, 2)], [None]], ids=str)
+def test_what_is_neither_word_nor_vector_is_named(kv, wrong):
+    with pytest.raises(TypeError, match="is no"):  # bytes are not the numbers of rows
+        kv.most_similar(wrong)
+    with pytest.raises(TypeError, match="is no"):
+        kv.most_similar("north", negative=wrong)
+
+
+def test_distances_of_a_vector_of_another_length(kv):
+    for others in ((), ["east"]):
+        with pytest.raises(ValueError, match=r"a vector of shape \(3,\) among vectors of \(2,\)"):
+            kv.distances(np.ones(3), others)
+
+
 def test_norms_follow_vectors_when_told(kv):
     assert kv.norms[0] == 2
     kv.vectors = np.ones((6, 2), np.float32)

@@ -137,6 +137,7 @@ FAILURES = {
     "mean, weights": lambda kv: kv.get_mean_vector([A], [1, 2]),
     "mean of unknown": lambda kv: kv.get_mean_vector([A, "nowhere"], ignore_missing=False),
     "distances of unknown": lambda kv: kv.distances("nowhere"),
+    "distances of another length": lambda kv: kv.distances(VECTOR[:-1]),
     "distances to unknown": lambda kv: kv.distances(A, ["nowhere"]),
     "rank of unknown": lambda kv: kv.rank(A, "nowhere"),
     "given nothing": lambda kv: kv.most_similar_to_given(A, []),

@@ -82,6 +82,7 @@ def test_scalars_of_numpys_for_subwords(tmp_path, name):
         {"comment": b"x"},
         {"min_count": 2.5},
         {"min_count": "5"},
+        {"min_count": None},
         {"max_vocab_size": True},
         {"max_final_vocab": [5]},
         {"sg": "0"},

@@ -85,6 +85,30 @@ def test_a_mapped_file_and_free_rows(tmp_path):
         assert np.allclose(kv.sentence_vectors(TEXTS), plain().sentence_vectors(TEXTS))
 
 
+@pytest.mark.parametrize("options", [{}, {"sif": 1e-3, "pre_normalize": False}, {"remove": 1}])
+def test_int8_rows(each_backend, tmp_path, options):
+    rng = np.random.default_rng(2)
+    words = WordTable.from_words(f"w{i}" for i in range(40))
+    kv = KeyedVectors._from_parts(
+        words, rng.standard_normal((40, 6)).astype(np.float32), np.arange(40, 0, -1)
+    )
+    small = kv.convert("int8")
+    small.save(tmp_path / "v")
+    texts = [["w1", "w2", "dog"], [], ["w39", "w1", "w1"], ["w7"]]
+    expected = kv.sentence_vectors(texts, **options)
+    for one in (small, KeyedVectors.load(tmp_path / "v")):
+        assert np.allclose(one.sentence_vectors(texts, **options), expected, atol=0.03)
+
+
+def test_sentences_may_be_read_once():
+    kv = plain()
+    found = kv.sentence_vectors((word for word in text) for text in TEXTS)
+    assert np.array_equal(found, kv.sentence_vectors(TEXTS))
+    assert np.array_equal(
+        kv.get_sentence_vector(iter(["the", "cat"])), kv.get_sentence_vector(["the", "cat"])
+    )
+
+
 def test_what_is_common_is_taken_out():
     rng = np.random.default_rng(3)
     common = np.array([0.6, 0.8, 0, 0], np.float32)
@@ -110,9 +134,13 @@ def test_errors():
     for texts in (["the cat"], [["the"], "cat"], [["the", 5]], [[b"the"], b"cat"]):
         with pytest.raises(TypeError):
             kv.sentence_vectors(texts)
-    for sif in (0, -1, float("nan")):
+    with pytest.raises(ValueError, match="remove=-1"):
+        kv.sentence_vectors(TEXTS, remove=-1)
+    for sif in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="sif="):
             kv.sentence_vectors(TEXTS, sif=sif)
+    with pytest.raises(ValueError, match="not finite"):
+        KeyedVectors._from_parts(kv.words, VECTORS * np.float32(np.nan)).sentence_vectors(TEXTS, remove=1)
     kv.counts = None
     with pytest.raises(ValueError, match="counts"):
         kv.sentence_vectors(TEXTS, sif=1e-3)
@@ -168,6 +196,11 @@ def test_components_are_those_of_the_texts_of_fit(vectorizer):
     common = common_components(kv.sentence_vectors(TEXTS[:3]), 1)
     assert np.array_equal(fitted.components_, common)
     assert np.allclose(fitted.transform(TEXTS), without_components(kv.sentence_vectors(TEXTS), common))
+
+
+def test_components_that_cannot_be(vectorizer):
+    with pytest.raises(ValueError, match="remove=-1"):
+        vectorizer(plain(), remove=-1).fit(TEXTS)
 
 
 def test_in_a_pipeline(vectorizer, tmp_path):

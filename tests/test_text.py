@@ -392,3 +392,11 @@ def test_zstandard_reader_bounds_what_it_takes():
     reader = _compressed.Zstandard(file)
     assert io.BufferedReader(reader).read() == b"a " * 1_000_000
     assert file.largest <= 4096
+
+
+@pytest.mark.parametrize("reader", [LineSentence, PathLineSentences, Text8Corpus])
+@pytest.mark.parametrize("length", [0, -1])
+def test_sentences_without_words_are_refused(tmp_path, reader, length):
+    (tmp_path / "text").write_text("a b c")
+    with pytest.raises(ValueError, match=f"max_sentence_length={length}"):
+        reader(tmp_path / "text", max_sentence_length=length)

@@ -92,6 +92,16 @@ def test_scaled_to_length_one(kv, tmp_path):
     assert np.array_equal(KeyedVectors.load(tmp_path / "v").vectors, VECTORS), "the file stays"
 
 
+def test_int8_scaled_to_length_one(kv, tmp_path):
+    kv.convert("int8").save(tmp_path / "v")
+    for one in (kv.convert("int8"), KeyedVectors.load(tmp_path / "v")):
+        one.unit_normalize_all()
+        np.testing.assert_allclose(one.vectors, [[0.6, 0.8], [0, 0], [1, 0]], atol=0.01)
+        np.testing.assert_allclose(one.norms, [1, 0, 1], rtol=1e-6)
+        one.save(tmp_path / "unit")
+        np.testing.assert_array_equal(KeyedVectors.load(tmp_path / "unit").vectors, one.vectors)
+
+
 def test_adopted_vectors(kv):
     _ = kv.norms
     assert (

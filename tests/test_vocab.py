@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastvec import _backend, text
-from fastvec.errors import CorpusError, CorpusTypeError
+from fastvec.errors import CorpusError, CorpusTypeError, NoVocabularyError
 from fastvec.vocab import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, Vocab
 from fastvec.words import WordTable
 
@@ -374,6 +374,12 @@ def test_numbers_of_words_are_integers(name):
 def test_wrong_parameters_name_themselves(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Vocab.from_source([["a"]], **wrong)
+
+
+def test_words_that_were_all_forgotten():
+    sentences = [[f"w{i}_{j}" for j in range(20)] for i in range(30)]
+    with pytest.raises(NoVocabularyError, match=r"none of its 600 words is left.*max_vocab_size"):
+        Vocab.from_source(sentences, min_count=1, max_vocab_size=3)
 
 
 def test_progress(file):

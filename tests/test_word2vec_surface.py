@@ -310,6 +310,7 @@ def test_predictions_are_gensims(gensim_class, kind):
         assert [p for _, p in ours] == sorted((p for _, p in ours), reverse=True) and len(ours) == 6
         np.testing.assert_allclose([p for _, p in ours], [theirs[word] for word, _ in ours], rtol=1e-4)
     assert model.predict_output_word(["unheard"]) is None
+    assert model.predict_output_word(["a_1"], topn=0) == model.predict_output_word(["a_1"], topn=-1) == []
     assert sum(p for _, p in model.predict_output_word(["a_1"], topn=99)) == pytest.approx(1)
 
 
