@@ -70,7 +70,7 @@ class Sentences(Comparisons):
         TypeError
             If a sentence is a string, or holds something that is no string.
         ValueError
-            If `sif` is not positive, or is given and the words' counts are not known.
+            If `sif` is not positive, or is given and the words' counts are not known, or if `remove` is below 0.
 
         References
         ----------
@@ -82,6 +82,8 @@ class Sentences(Comparisons):
             raise ValueError(
                 "sif needs the words' counts, which are not known here: kv.counts = ... sets them"
             )
+        if remove < 0:
+            raise ValueError(f"remove={remove}: give the number of components to take out")
         found = [self._mean_vectors(some, sif, pre_normalize) for some in _in_blocks(sentences)]
         vectors = np.concatenate(found) if found else np.empty((0, self.vector_size), np.float32)
         return without_components(vectors, common_components(vectors, remove)) if remove else vectors
