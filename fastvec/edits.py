@@ -52,7 +52,7 @@ class Edits(Sharing):
         weights : float array of (n, D)
             Of (D,) for a word alone.
         extras : mapping of str to array of (n, ...), optional
-            Values of attributes, as of `set_vecattr`.
+            Values of attributes, as of `set_vecattr`; other words have zeros where an attribute is new.
         replace : bool
             Give words that are there the new vectors and attributes. Of a word that stands twice in `keys`, the last
             counts then; otherwise the first.
@@ -73,11 +73,18 @@ class Edits(Sharing):
             )
         values = {attr: np.asarray(extra) for attr, extra in (extras or {}).items()}
         for attr, value in values.items():
-            if len(value) != len(keys):
-                raise ValueError(f"{len(keys)} keys, {attr!r} of {value.shape}: one value each is needed")
+            held = self.expandos.get(attr, value)
+            if value.shape[:1] != (len(keys),) or getattr(held, "shape", value.shape)[1:] != value.shape[1:]:
+                raise ValueError(
+                    f"{len(keys)} keys, {attr!r} of {value.shape}: one value each is needed, of the shape of those "
+                    "that the attribute has"
+                )
         self._require_own_rows()
         rows, fresh, first = self._places(keys)
-        self.allocate_vecattrs(values, [value.dtype for value in values.values()])
+        there = [attr for attr in values if attr in self.expandos]
+        self.allocate_vecattrs(there, [values[attr].dtype for attr in there])
+        for attr in values.keys() - self.expandos.keys():
+            self.expandos[attr] = np.zeros((len(self), *values[attr].shape[1:]), values[attr].dtype)
         self._extend(fresh)
         chosen = np.arange(len(keys)) if replace else np.flatnonzero(first)
         self._set_rows([keys[i] for i in chosen.tolist()], rows[chosen], vectors[chosen])
@@ -164,6 +171,8 @@ class Edits(Sharing):
             raise ValueError("the words' counts are not known: kv.counts = ... sets them")
         ordered = self._select(np.argsort(-self.counts, kind="stable"))
         self.__dict__.update(ordered.__dict__)
+        # What the compiled base class keeps is no part of the dict; it follows from these.
+        self.words, self.vectors = ordered.words, ordered.vectors
 
     # ---- New sets
 

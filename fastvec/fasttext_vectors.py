@@ -203,6 +203,10 @@ class FastTextKeyedVectors(KeyedVectors):
         names = ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf")
         return {name: getattr(self, name) for name in names}
 
+    def trained_rows(self) -> dict[str, Array]:
+        """Return the words' own rows and those of the n-grams, by the names of their attributes."""
+        return {name: getattr(self, name) for name in ("vectors_vocab", "vectors_ngrams")}
+
     def take_rows(self, other: KeyedVectors) -> bool:
         """Take over the rows of vectors of the same words, if they are of the same kind and size; tell whether."""
         if not isinstance(other, FastTextKeyedVectors) or other.subwords != self.subwords:

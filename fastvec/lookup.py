@@ -194,9 +194,13 @@ class Lookup(Rows):
             chosen: Array = plain[rows]
             return chosen
         found: Array = np.empty((len(rows), self.vector_size), self._vectors.dtype)
-        _backend.gather.take(
+        bad = _backend.gather.take(
             self._view.view(np.uint8), np.ascontiguousarray(rows, np.int32), found.view(np.uint8)
         )
+        if bad >= 0:
+            raise IndexError(
+                f"row {rows[bad]} of {len(plain)}: {len(self)} words need as many rows in vectors"
+            )
         return found
 
     def _rows(self, keys: Sequence[Key]) -> NDArray[np.integer[Any]]:

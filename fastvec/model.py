@@ -19,7 +19,7 @@ from fastvec.modelfile import copied
 from fastvec.progress import reporter
 from fastvec.text import Errors
 from fastvec.train import Weights, allocate_rows, initial_input
-from fastvec.vecattrs import Ragged
+from fastvec.vecattrs import Ragged, check_numbers
 from fastvec.vocab import Choice, TrimRule, Vocab
 
 logger = logging.getLogger(__name__)
@@ -280,11 +280,35 @@ class Model(Attributes):
     def _rows_to_train(self, config: TrainConfig) -> Weights:
         """Return the rows with their lock factors; those that parameters set since ask for begin at zero."""
         assert self.vocab is not None
+        self._take_back()
         w, n = self._weights, len(self.vocab)
         output = allocate_rows(n, config.vector_size) if config.negative and w.output is None else w.output
         nodes = allocate_rows(n, config.vector_size) if config.hs and w.nodes is None else w.nodes
         self._weights = dataclasses.replace(w, output=output, nodes=nodes)
         return dataclasses.replace(self._weights, lock=self._lock_factors())
+
+    def _take_back(self) -> None:
+        """Take over rows that were put in the place of the model's, as by ``model.wv.vectors = ...``."""
+        assert self.vocab is not None
+        n, rows, at = len(self.vocab), self._weights.input[:, : self.config.vector_size], 0
+        if self.wv.words is not self.vocab.words and self.wv.words != self.vocab.words:
+            raise ValueError(
+                f"model.wv holds {len(self.wv)} words, which are no longer the model's {n}: training would not reach "
+                "them. Add words by build_vocab(..., update=True), or add vectors to model.wv.copy()"
+            )
+        for name, held in self.wv.trained_rows().items():
+            own = rows[:n] if at == 0 else rows[n:]
+            if held.shape != own.shape:
+                raise ValueError(f"model.wv.{name} of {held.shape}: the model trains rows of {own.shape}")
+            if (
+                held.__array_interface__["data"] != own.__array_interface__["data"]
+                or held.strides != own.strides
+            ):
+                if at == 0:
+                    check_numbers(self.vocab.words, held)
+                own[:] = held
+                setattr(self.wv, name, own)
+            at += len(own)
 
     def _lock(self, factors: Mapping[str, Any]) -> None:
         """Set lock factors, by the names of their attributes."""

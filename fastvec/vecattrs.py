@@ -196,6 +196,10 @@ class VectorAttributes(Lookup):
         """Return the lock factors by the names of their attributes."""
         return {"vectors_lockf": self.vectors_lockf}
 
+    def trained_rows(self) -> dict[str, Array]:
+        """Return the matrices that training changes, by the names of their attributes; the words' rows come first."""
+        return {"vectors": self.vectors}
+
     def take_rows(self, other: "Any") -> bool:
         """Take over the rows of vectors of the same words, if they are of the same kind and size; tell whether."""
         if other.vectors.shape != self.vectors.shape:

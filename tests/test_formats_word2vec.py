@@ -328,3 +328,10 @@ def test_text_read_as_binary(path, raw):
 def test_sniff(path, raw, kind):
     path.write_bytes(raw)
     assert formats.sniff(path) == kind
+
+
+@pytest.mark.parametrize("kind", [{}, {"binary": True}, {"no_header": True}])
+def test_a_limit_below_0_is_refused(tmp_path, kind):
+    (tmp_path / "v").write_bytes(b"1 1\na 0.5\n")
+    with pytest.raises(ValueError, match="limit=-1"):
+        word2vec.read(tmp_path / "v", limit=-1, **kind)

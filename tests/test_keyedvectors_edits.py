@@ -53,6 +53,8 @@ def holds(kv, expected):
         list(kv.index_to_key) == names
         and len(kv) == len(names)
         and all(np.allclose(kv[name], expected[name], atol=1e-5) for name in names)
+        and all(np.allclose(kv.get_vector(name), expected[name], atol=1e-5) for name in names)
+        and np.allclose(kv[names], kv.vectors[: len(names)])
         and [kv.get_index(name) for name in names] == list(range(len(names)))
         and np.allclose(kv.vectors, np.array([*expected.values()]).reshape(-1, 2), atol=1e-5)
     )
@@ -149,6 +151,8 @@ def test_repeated_and_numbered_keys(kv):
         (["a", "b"], [[1, 2]], None, ValueError),
         (["a"], [[1, 2]], {"count": [1, 2]}, ValueError),
         (["a"], [[1, 2]], {"count": ["x"]}, TypeError),
+        (["a"], [[1, 2]], {"count": [[1, 2]]}, ValueError),
+        (["a"], [[1, 2]], {"count": 1}, ValueError),
         ([99], [[1, 2]], None, KeyError),
         ([None], [[1, 2]], None, KeyError),
         (["a\ud800"], [[1, 2]], None, ValueError),
@@ -238,6 +242,28 @@ def test_sorting_keeps_equal_ones_in_order(kv):
     with pytest.raises(ValueError, match="counts are not known"):
         kv.sort_by_descending_frequency()
     KeyedVectors(2).sort_by_descending_frequency()
+
+
+def test_vectors_that_were_sorted_are_those_that_change(kv):
+    kv.counts = np.array([2, 5, 2, 5])
+    kv.sort_by_descending_frequency()
+    kv.vectors[0] = 7, 7
+    assert kv["east"].tolist() == kv.get_vector("east").tolist() == kv[["east"]][0].tolist() == [7, 7]
+
+
+def test_an_attribute_may_have_several_values_a_word():
+    kv = plain()
+    kv.add_vectors(["a", "b"], [[1, 2], [3, 4]], {"tags": np.array([[1, 2, 3], [4, 5, 6]])})
+    kv.add_vectors(["c"], [[5, 6]], {"tags": np.array([[7, 8, 9]])})
+    assert kv.get_vecattr("north", "tags").tolist() == [0, 0, 0]
+    assert [kv.get_vecattr(word, "tags").tolist() for word in "abc"] == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+
+
+def test_fewer_rows_than_words_are_told(kv):
+    kv.vectors = kv.vectors[:2].copy()
+    assert kv[["east", "north"]].tolist() == [[3, 0], [0, 2]]
+    with pytest.raises(IndexError):
+        kv[["east", "south"]]
 
 
 def test_a_damaged_table_is_not_taken_from(tmp_path):

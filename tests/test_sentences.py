@@ -129,6 +129,11 @@ def test_what_is_common_is_taken_out():
     assert np.allclose(plain().sentence_vectors(TEXTS, sif=1e-3, remove=1), rest, atol=1e-6)
 
 
+def test_no_component_fewer_than_none_is_taken_out():
+    with pytest.raises(ValueError, match="remove=-1"):
+        plain().sentence_vectors([["a"]], remove=-1)
+
+
 def test_errors():
     kv = plain()
     for texts in (["the cat"], [["the"], "cat"], [["the", 5]], [[b"the"], b"cat"]):

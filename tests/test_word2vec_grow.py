@@ -4,7 +4,7 @@ import numpy as np
 import planted
 import pytest
 
-from fastvec import Vocab, Word2Vec, recount
+from fastvec import FastText, Vocab, Word2Vec, recount
 from fastvec.errors import CorpusTypeError
 
 OLD = planted.clusters(4, 5, sentences=300, length=8)
@@ -129,3 +129,43 @@ def test_joined_vocabularies_are_as_counted_at_once(each_backend):
         whole = Vocab.from_source([texts[0], texts[1]], min_count=1)
         assert found.words == whole.words and np.array_equal(found.counts, whole.counts)
         assert [found.words[i] for i in places] == list(old.words)
+
+
+# ---- Vectors put in the place of the model's
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "options"),
+    [
+        (Word2Vec, "vectors", {}),
+        (FastText, "vectors_vocab", {"bucket": 50}),
+        (FastText, "vectors_vocab", {"bucket": 0}),
+        (FastText, "vectors_ngrams", {"bucket": 50}),
+    ],
+)
+def test_training_goes_on_from_rows_that_were_set(kind, name, options):
+    model = kind(OLD, **{**OPTIONS, "epochs": 1}, **options)
+    given = np.full(getattr(model.wv, name).shape, 0.25)
+    setattr(model.wv, name, given)
+    train(model, OLD, start_alpha=1e-6, end_alpha=1e-6)
+    assert np.allclose(getattr(model.wv, name), 0.25, atol=0.01)
+    train(model, OLD)
+    assert not np.allclose(getattr(model.wv, name), 0.25, atol=0.01), (
+        "they are the rows that training changes"
+    )
+    assert (given == 0.25).all()
+
+
+def test_rows_that_no_training_reaches_are_refused():
+    model = Word2Vec(OLD, **OPTIONS)
+    model.wv.vectors = model.wv.vectors[:3]
+    with pytest.raises(ValueError, match=r"wv\.vectors of \(3, 16\)"):
+        train(model, OLD)
+    model = Word2Vec(OLD, **OPTIONS)
+    model.wv.vectors = np.full(model.wv.vectors.shape, np.nan)
+    with pytest.raises(ValueError, match="holds nan"):
+        train(model, OLD)
+    model = Word2Vec(OLD, **OPTIONS)
+    model.wv.add_vector("new", np.ones(16))
+    with pytest.raises(ValueError, match="build_vocab"):
+        train(model, OLD)

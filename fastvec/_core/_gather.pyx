@@ -24,7 +24,7 @@ def take(const uint8_t[:, :] rows, const int32_t[::1] ids, uint8_t[:, ::1] out):
     """Copy row ``ids[i]`` of `rows` (bytes) to ``out[i]``. Returns -1, or the first i whose row is not there."""
     cdef:
         int64_t n = ids.shape[0], width = rows.shape[1], i, bad = -1
-        int32_t ahead
+        int32_t ahead, row
     if out.shape[0] != n or out.shape[1] != width:
         raise ValueError(f"{n} rows of {width} bytes do not fit {out.shape[0]} x {out.shape[1]}")
     if width > 1 and rows.strides[1] != 1:
@@ -34,10 +34,11 @@ def take(const uint8_t[:, :] rows, const int32_t[::1] ids, uint8_t[:, ::1] out):
             ahead = ids[min(i + AHEAD, n - 1)]
             if 0 <= ahead < rows.shape[0]:
                 fetch(&rows[ahead, 0], width)
-            if not 0 <= ids[i] < rows.shape[0]:
+            row = ids[i]  # read once: others might change it between check and use
+            if not 0 <= row < rows.shape[0]:
                 bad = i
                 break
-            memcpy(&out[i, 0], &rows[ids[i], 0], <size_t>width)
+            memcpy(&out[i, 0], &rows[row, 0], <size_t>width)
     return bad
 
 

@@ -160,10 +160,10 @@ cdef class Joiner:
         cdef:
             fv_candidate begun
             int64_t phrase, before, i = 0
-            list stops = [], phrases = []
+            list stops = [], phrases = [], held = words[:]  # the words begun with are pointed at: nobody may drop them
         memset(&begun, 0, sizeof(begun))
         try:
-            for word in words:
+            for word in held:
                 before = begun.n
                 phrase = self.read(&begun, word)
                 i += 1

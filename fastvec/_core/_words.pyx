@@ -144,9 +144,10 @@ cdef class Rows:
         """Return the vector of a key, (D,), read-only; or of several, (n, D), as a new array."""
         cdef Asked asked
         cdef int32_t row
-        if isinstance(keys, str) and isinstance(self._finder, Finder):
+        finder = self._finder  # held: another thread may put another table in its place
+        if isinstance(keys, str) and isinstance(finder, Finder):
             ask(keys, &asked)
-            row = (<Finder>self._finder)._find(&asked)
+            row = (<Finder>finder)._find(&asked)
             if row >= 0:
                 return self._view[row]
         return self._get(keys)

@@ -3,9 +3,9 @@
  *     score = (row . query) * scale / norm        0 where the norm is 0
  *
  * Several queries: rows are scanned in blocks of FV_SCAN_ROWS. A block stays in the first cache while tiles of
- * VF_COLUMNS queries pass by, four rows of it at a time: 4 x VF_COLUMNS accumulators, as in vec.h; meanwhile the next block
- * is fetched. One query: the rows are read one after the other, as fast as memory gives them. Each score that exceeds its query's bar, the least of its k best so far, enters the query's heap at once;
- * no score is stored.
+ * VF_COLUMNS queries pass by, four rows of it at a time: 4 x VF_COLUMNS accumulators, as in vec.h; meanwhile the next
+ * block is fetched. One query: the rows are read one after the other, as fast as memory gives them. Each score that
+ * exceeds its query's bar, the least of its k best so far, enters the query's heap at once; no score is stored.
  *
  * Registers run along the dimensions, the last one of a row up to its very end: where it overlaps the one before, the
  * query holds zeros. So a row may begin and end anywhere, nothing beside it is read, and a pair's score has the

@@ -75,9 +75,13 @@ def read(
     ------
     FormatError
         The file is truncated, damaged, of another format, or its header states other sizes than it has.
+    ValueError
+        If `limit` is below 0.
     """
     if binary and no_header:
         raise NotImplementedError("no_header only available for text-format files")
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit={limit}: give the number of vectors to read")
     dtype = np.dtype(datatype)
     with open_input(path) as file:
         if no_header:
