@@ -123,8 +123,9 @@ class Index:
     def _best(self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
         """Compare proposed rows by their vectors; return the `k` best, equal ones in the order of the rows."""
         vectors = np.asarray(self._vectors[np.maximum(rows, 0).ravel()], np.float32).reshape(*rows.shape, -1)
-        norms = np.sqrt(np.einsum("qcd,qcd->qc", vectors, vectors))
-        scores = np.einsum("qcd,qd->qc", vectors, queries) / np.where(norms == 0, np.float32(1), norms)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.sqrt(np.einsum("qcd,qcd->qc", vectors, vectors))
+            scores = np.einsum("qcd,qd->qc", vectors, queries) / np.where(norms == 0, np.float32(1), norms)
         scores[(rows < 0) | np.isnan(scores)] = -np.inf
         order = np.lexsort((rows, -scores))[:, :k]
         ids, best = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
@@ -327,7 +328,12 @@ class Indexing(Sharing):
         if indexfile.checksums(data[:size]) != stamp.get("crc32"):
             indexfile.refuse(path, 0, "the index is damaged: it does not have its checksums")
         dtype, connectivity = stamp.get("dtype"), stamp.get("connectivity")
-        if dtype not in METRICS or type(connectivity) is not int or not 2 <= connectivity <= 1 << 16:
+        if (
+            not isinstance(dtype, str)
+            or dtype not in METRICS
+            or type(connectivity) is not int
+            or not 2 <= connectivity <= 1 << 16
+        ):
             indexfile.refuse(path, size, "impossible options")
         expansion = stamp.get("expansion_search") if expansion_search is None else expansion_search
         if type(expansion) is not int or not 1 <= expansion <= 1 << 24:

@@ -80,10 +80,13 @@ def mapped(file: BinaryIO, path: str) -> memoryview:
 
 def checksums(data: memoryview) -> list[int]:
     """Return the CRC-32 of each `BLOCK`."""
+    starts = range(0, len(data), BLOCK)
+    if len(starts) < 2:
+        return [_checksum(data, start) for start in starts]
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(available_cores()) as pool:
-        return list(pool.map(lambda start: _checksum(data, start), range(0, len(data), BLOCK)))
+        return list(pool.map(lambda start: _checksum(data, start), starts))
 
 
 def _checksum(data: memoryview, start: int) -> int:
