@@ -109,6 +109,8 @@ class Index:
 
     def _proposed(self, queries: NDArray[np.float32], count: int, workers: int | None) -> NDArray[np.int64]:
         """Ask the graph for `count` rows a query; -1 where it has found fewer."""
+        queries = queries.copy()
+        _give_direction(queries)
         threads = min(len(queries), available_cores() if workers is None else max(1, workers))
         rows = np.full((len(queries), count), -1, np.int64)
         with self._lock:
@@ -367,7 +369,7 @@ class Indexing(Sharing):
             with np.errstate(over="ignore", invalid="ignore"):
                 norms = np.linalg.norm(rows, axis=1, keepdims=True)
                 rows /= np.where(norms > 0, norms, 1)
-            rows[~np.isfinite(rows).all(axis=1)] = 0  # the exact search does not find them, either
+            _give_direction(rows)
             try:
                 graph.add(np.arange(start, stop, dtype=np.uint64), rows, threads=min(threads, stop - start))
             except RuntimeError as error:
@@ -410,6 +412,17 @@ def _usearch() -> Any:
             "approximate search needs the package usearch, of the extra ann: pip install 'fastvec[ann]'"
         ) from error
     return Graph
+
+
+def _give_direction(rows: NDArray[np.float32]) -> None:
+    """Replace rows of zeros, and of numbers that are not finite, by random ones, in place.
+
+    They would bring NaN into usearch, which may end the process. Their scores are those of the vectors themselves.
+    """
+    bad = ~(np.isfinite(rows).all(axis=1) & rows.any(axis=1))
+    if bad.any():
+        random = np.random.default_rng(0).standard_normal((int(bad.sum()), rows.shape[1]), np.float32)
+        rows[bad] = random / np.linalg.norm(random, axis=1, keepdims=True)
 
 
 def _at_least_one(name: str, value: int) -> int:
