@@ -20,6 +20,7 @@ from fastvec.tensors import StrPath
 from fastvec.words import WordTable
 
 SUFFIX = ".usearch"
+OLDEST = (2, 26, 6)
 METRICS = {"f32": "ip", "f16": "ip", "i8": "cos"}
 """What usearch measures unit vectors by. Its codes of int8 have another length."""
 CANDIDATES = {"f32": 1, "f16": 1, "i8": 2}
@@ -406,11 +407,17 @@ class _Told:
 
 def _usearch() -> Any:
     try:
+        from usearch import __version__ as version
         from usearch.index import Index as Graph
     except ImportError as error:
         raise ImportError(
             "approximate search needs the package usearch, of the extra ann: pip install 'fastvec[ann]'"
         ) from error
+    if tuple(int(part) for part in version.split(".")[:3] if part.isdecimal()) < OLDEST:
+        raise ImportError(
+            f"usearch {version} writes beyond its memory in searches for many rows; 2.26.6 is needed: "
+            "pip install -U 'fastvec[ann]'"
+        )
     return Graph
 
 

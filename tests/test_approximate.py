@@ -60,6 +60,12 @@ def test_without_usearch(path, monkeypatch):
     assert kv.most_similar("w1") and index_path(path).read_bytes() == b"anything"
 
 
+def test_a_usearch_that_is_too_old(memory, monkeypatch):
+    monkeypatch.setattr(pytest.importorskip("usearch"), "__version__", "2.26.0")
+    with pytest.raises(ImportError, match=r"usearch 2\.26\.0 .* pip install -U 'fastvec\[ann\]'"):
+        memory.build_index()
+
+
 @pytest.fixture
 def built(path):
     pytest.importorskip("usearch")
