@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import search, store
-from fastvec.lookup import Array, Key, Lookup
-from fastvec.search import Found
+from fastvec import store
+from fastvec.approximate import Indexing
+from fastvec.lookup import Array, Key
+from fastvec.search import SCORES_AT_ONCE, Found, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
 
@@ -32,7 +33,7 @@ Questions = tuple[NDArray[np.float32], NDArray[np.int64] | None]
 """Unit vectors (n, D), and rows (n, E) that are not to be found."""
 
 
-class Batches(Lookup):
+class Batches(Indexing):
     """The questions of KeyedVectors that come many at a time."""
 
     def most_similar_batch(
@@ -43,6 +44,7 @@ class Batches(Lookup):
         restrict_vocab: int | None = None,
         rerank: Original | StrPath | None = None,
         workers: int | None = None,
+        search: str = "exact",
     ) -> Found:
         """Find for each of several words or vectors the rows that have the greatest cosine with it.
 
@@ -58,6 +60,8 @@ class Batches(Lookup):
             are compared by them.
         workers : int, optional
             Threads; None: as many as there are cores.
+        search : {"exact", "approximate"}
+            Approximate search goes through the index (`build_index`), over all rows.
 
         Returns
         -------
@@ -75,7 +79,9 @@ class Batches(Lookup):
             If `keys` is a word alone.
         ValueError
             If the vectors are not of (Q, D), a candidate is not in `rerank`, or vectors are given and those of
-            `rerank` are longer or shorter.
+            `rerank` are longer or shorter; for `restrict_vocab` and an index.
+        FormatError
+            If the index is damaged, or of other vectors.
         """
         if isinstance(keys, str | bytes):
             raise TypeError(f"keys={keys!r}: give a list of words, as [{keys!r}]")
@@ -91,7 +97,7 @@ class Batches(Lookup):
             block = list(keys[some])
             return _unit_rows(vectors_for(block)), self._rows(block).astype(np.int64)[:, None]
 
-        return self._answer(len(keys), questions, topn, restrict_vocab, rerank, workers)
+        return self._answer(len(keys), questions, topn, restrict_vocab, rerank, workers, search)
 
     def analogies(
         self,
@@ -101,6 +107,7 @@ class Batches(Lookup):
         restrict_vocab: int | None = None,
         rerank: Original | StrPath | None = None,
         workers: int | None = None,
+        search: str = "exact",
     ) -> Found:
         """Answer questions (a, b, c), "a is to b as c is to what?": the rows nearest to b - a + c, of unit vectors.
 
@@ -122,7 +129,7 @@ class Batches(Lookup):
             a, b, c = unit[[place[key] for key in keys]].reshape(-1, 3, unit.shape[1]).transpose(1, 0, 2)
             return _unit_rows(b - a + c), self._rows(keys).astype(np.int64).reshape(-1, 3)
 
-        return self._answer(len(questions), block, topn, restrict_vocab, rerank, workers)
+        return self._answer(len(questions), block, topn, restrict_vocab, rerank, workers, search)
 
     def _answer(
         self,
@@ -132,8 +139,10 @@ class Batches(Lookup):
         restrict_vocab: int | None,
         rerank: Original | StrPath | None,
         workers: int | None,
+        how: str,
     ) -> Found:
         """Answer `count` questions, block by block; ``questions(slice, vectors_for)`` gives their vectors."""
+        index = self.index_for(how, narrowed=bool(restrict_vocab))
         rows = min(restrict_vocab or len(self), len(self))
         k = max(0, min(topn, rows))
         ids, scores = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
@@ -142,7 +151,10 @@ class Batches(Lookup):
         for start in range(0, count, BLOCK):
             some = slice(start, start + BLOCK)
             unit, hidden = questions(some, self.vectors_for)
-            found = search.top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
+            if index is None:
+                found = top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
+            else:
+                found = index.search(unit, wanted, hidden, workers)
             if original is not None:
                 exact = questions(some, original.vectors_for)[0]
                 original.check_width(exact)
@@ -182,7 +194,7 @@ class _Reranking:
     def best(self, ids: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
         """Return the `k` best of the candidates `ids` (Q, C); -1 is none."""
         best = np.full((len(ids), k), -1, np.int64), np.full((len(ids), k), -np.inf, np.float32)
-        step = max(1, search.SCORES_AT_ONCE // max(1, ids.shape[1] * queries.shape[1]))
+        step = max(1, SCORES_AT_ONCE // max(1, ids.shape[1] * queries.shape[1]))
         for start in range(0, len(ids), step):
             some = slice(start, start + step)
             rows, place = np.unique(ids[some], return_inverse=True)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastvec import search, store
+from fastvec import store
+from fastvec.approximate import Index
 from fastvec.batches import Batches
 from fastvec.lookup import KEY, Array, Key
 from fastvec.measures import Measures
 from fastvec.quantised import stored_rows
+from fastvec.search import top_k
 from fastvec.sharing import File
 from fastvec.smaller import Smaller
 from fastvec.words import WordTable
@@ -65,6 +67,8 @@ class KeyedVectors(Measures, Batches, Smaller):
         clip_end: int | None = None,
         restrict_vocab: int | None = None,
         indexer: Any = None,
+        *,
+        search: str = "exact",
     ) -> Any:
         """Find the words whose vectors have the greatest cosine with the mean of the given ones.
 
@@ -80,7 +84,10 @@ class KeyedVectors(Measures, Batches, Smaller):
         restrict_vocab : int, optional
             Search the first rows only, the most frequent words; goes before `clip_start` and `clip_end`.
         indexer : object with ``most_similar(vector, topn)``, optional
-            Asked instead of the exact search.
+            Asked instead of the exact search: an index of `build_index`, or one of gensim's kind, whose answer is
+            returned as it is.
+        search : {"exact", "approximate"}
+            Approximate search goes through the index that `build_index` has built, over all rows.
 
         Returns
         -------
@@ -93,15 +100,22 @@ class KeyedVectors(Measures, Batches, Smaller):
         KeyError
             If a key is not there.
         ValueError
-            If no key is given.
+            If no key is given; for `clip_start`, `clip_end` or `restrict_vocab` and an index.
+        FormatError
+            If the index is damaged, or of other vectors.
         """
         if topn is not None and topn < 1:
             return []
+        narrowed = bool(clip_start or clip_end or restrict_vocab)
+        if isinstance(indexer, Index):
+            index: Index | None = self.fitting(indexer, narrowed)
+        else:
+            index = self.index_for(search, narrowed)
         keys, weights = _weighted(positive, negative)
         mean = self.get_mean_vector(
             keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
         )
-        if indexer is not None and topn is not None:
+        if indexer is not None and index is None and topn is not None:
             return indexer.most_similar(mean, topn)
         start, stop, _ = slice(clip_start, clip_end or None).indices(len(self))
         if restrict_vocab:
@@ -109,9 +123,11 @@ class KeyedVectors(Measures, Batches, Smaller):
         if topn is None:
             return self._cosines(mean, start, max(start, stop))
         given = [self.get_index(k) for k in keys if isinstance(k, KEY) and self.has_index_for(k)]
-        ids, scores = search.top_k(
-            self.vectors, self._norms, mean[None], topn, np.array([given], np.int64), start, stop
-        )
+        hidden = np.array([given], np.int64)
+        if index is not None:
+            ids, scores = index.search(mean[None], topn, hidden, workers=1)
+        else:
+            ids, scores = top_k(self.vectors, self._norms, mean[None], topn, hidden, start, stop)
         found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(self.words[i], score) for i, score in found if i >= 0]
 

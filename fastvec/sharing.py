@@ -11,7 +11,7 @@ from fastvec import store
 from fastvec.errors import FormatError
 from fastvec.vecattrs import VectorAttributes
 
-DERIVED = frozenset({"_view", "_finder", "_rooms", "_held", "_file"})
+DERIVED = frozenset({"_view", "_finder", "_rooms", "_held", "_file", "_index"})
 """Attributes that follow from others, or that hold only here."""
 
 

@@ -123,7 +123,10 @@ def open_vectors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> V
     vectors: Array | Quantised
     if "scales" in tensors:
         codes = _take(tensors, "vectors", "i1", (None, None), path)
-        vectors = Quantised(codes, _take(tensors, "scales", "f4", (len(codes),), path))
+        scales = _take(tensors, "scales", "f4", (len(codes),), path)
+        if not ((scales >= 0) & (scales < np.inf)).all():
+            fail(path, AT_HEADER, "scales that are negative or not finite")
+        vectors = Quantised(codes, scales)
     else:
         vectors = _take(tensors, "vectors", "f", (None, None), path)
     n = len(vectors)

@@ -152,3 +152,12 @@ def test_codes_and_scales_that_do_not_fit_are_refused(kv, tmp_path, change):
     with pytest.raises(FormatError, match=r"bad\.fvec"):
         KeyedVectors.load(tmp_path / "bad.fvec")
     assert json.loads(json.dumps(tensors.metadata)) == {"fvec_version": "1"}
+
+
+@pytest.mark.parametrize("scale", [-1.0, np.nan, np.inf])
+def test_scales_that_no_row_can_have_are_refused(tmp_path, kv, scale):
+    small = kv.convert("int8")
+    small.vectors.scales[1] = scale
+    small.save(tmp_path / "odd.fvec")
+    with pytest.raises(FormatError, match=r"odd\.fvec.*scales"):
+        KeyedVectors.load(tmp_path / "odd.fvec")
