@@ -177,7 +177,8 @@ def test_zeros_and_numbers_that_are_not_finite(tmp_path):
         kv = vectors_of(matrix)
         kv.build_index(dtype=dtype)
         found = dict(kv.most_similar("w1", topn=90, search="approximate"))
-        assert found["w3"] == 0 and "w5" not in found and "w6" not in found and len(found) == 87
+        assert found["w3"] == 0 and "w5" not in found and "w6" not in found
+        assert 75 <= len(found) <= 87, "a graph need not lead to each"
         queries = np.zeros((2, D), np.float32)
         queries[1] = np.nan
         ids, scores = kv.most_similar_batch(queries, 5, search="approximate")
