@@ -63,7 +63,7 @@ def test_without_usearch(path, monkeypatch):
 def test_a_usearch_that_is_too_old(memory, monkeypatch):
     monkeypatch.setattr(pytest.importorskip("usearch"), "__version__", "2.26.0")
     with pytest.raises(ImportError, match=r"usearch 2\.26\.0 .* pip install -U 'fastvec\[ann\]'"):
-        memory.build_index()
+        memory.build_index(threads=1)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_index_itself_answers_as_an_indexer(built):
 def test_more_than_there_are(tmp_path):
     pytest.importorskip("usearch")
     kv = vectors_of(clustered(60))
-    kv.build_index()
+    kv.build_index(threads=1)
     ids, scores = kv.most_similar_batch(["w0", "w1"], 100, search="approximate")
     assert ids.shape == (2, 60) and (ids[:, -1] == -1).all() and np.isneginf(scores[:, -1]).all()
     exact = kv.most_similar_batch(["w0", "w1"], 100)
@@ -162,7 +162,7 @@ def test_one_word_and_none(tmp_path):
         kv = vectors_of(np.ones((n, 3), np.float32))
         kv.save(tmp_path / f"{n}.fvec")
         kv = KeyedVectors.load(tmp_path / f"{n}.fvec")
-        kv.build_index()
+        kv.build_index(threads=1)
         found = KeyedVectors.load(tmp_path / f"{n}.fvec").most_similar(
             np.ones(3, np.float32), search="approximate"
         )
@@ -175,7 +175,7 @@ def test_zeros_and_numbers_that_are_not_finite(tmp_path):
     matrix[3], matrix[5], matrix[6, 2] = 0, np.nan, np.inf
     for dtype in approximate.METRICS:
         kv = vectors_of(matrix)
-        kv.build_index(dtype=dtype)
+        kv.build_index(dtype=dtype, threads=1)
         found = dict(kv.most_similar("w1", topn=90, search="approximate"))
         assert found["w3"] == 0 and "w5" not in found and "w6" not in found
         assert 75 <= len(found) <= 87, "a graph need not lead to each"
@@ -189,7 +189,7 @@ def test_zeros_and_numbers_that_are_not_finite(tmp_path):
 def test_storage_of_other_types(memory, tmp_path, dtype):
     pytest.importorskip("usearch")
     memory.convert(dtype).save(tmp_path / "v.fvec")
-    KeyedVectors.load(tmp_path / "v.fvec").build_index()
+    KeyedVectors.load(tmp_path / "v.fvec").build_index(threads=1)
     kv = KeyedVectors.load(tmp_path / "v.fvec")
     assert same(kv.most_similar("w1", search="approximate"), kv.most_similar("w1")) >= 9
     ids, _ = kv.most_similar_batch(["w1"], rerank=memory, search="approximate")
@@ -270,7 +270,7 @@ def test_no_index_there(path, memory):
 
 def test_vectors_in_memory(memory, tmp_path):
     pytest.importorskip("usearch")
-    index = memory.build_index()
+    index = memory.build_index(threads=1)
     assert not list(tmp_path.iterdir()) and index._data is None
     found = memory.most_similar("w1", search="approximate")
     assert same(found, memory.most_similar("w1")) >= 9
@@ -293,7 +293,7 @@ def test_vectors_in_memory(memory, tmp_path):
 )
 def test_vectors_that_change_leave_their_index(memory, change):
     pytest.importorskip("usearch")
-    index = memory.build_index()
+    index = memory.build_index(threads=1)
     memory.most_similar("w1", search="approximate")
     change(memory)
     for call in (
@@ -304,7 +304,7 @@ def test_vectors_that_change_leave_their_index(memory, change):
         with pytest.raises(FormatError, match=r"changed since; kv\.build_index\(\) builds it anew"):
             call()
     memory.fill_norms(force=True)
-    memory.build_index()
+    memory.build_index(threads=1)
     assert same(memory.most_similar("w1", search="approximate"), memory.most_similar("w1")) >= 9
 
 
@@ -320,14 +320,14 @@ def test_a_stale_index_is_refused_and_built_anew(built):
     kv = KeyedVectors.load(built)
     with pytest.raises(FormatError, match=r"not of these vectors; kv\.build_index\(\) builds it anew"):
         kv.most_similar("w1", search="approximate")
-    kv.build_index()
+    kv.build_index(threads=1)
     assert same(KeyedVectors.load(built).most_similar("w1", search="approximate"), kv.most_similar("w1")) >= 9
 
 
 def test_a_file_that_was_replaced_gets_no_index_of_the_old_one(built):
     kv = KeyedVectors.load(built)
     vectors_of(clustered(seed=5)).save(built)
-    KeyedVectors.load(built).build_index()
+    KeyedVectors.load(built).build_index(threads=1)
     for call in (kv.build_index, kv.open_index):
         with pytest.raises(FormatError):
             call()
