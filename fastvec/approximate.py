@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastvec import indexfile
 from fastvec.config import available_cores
 from fastvec.errors import FormatError
+from fastvec.lookup import unit_rows
 from fastvec.quantised import Quantised
 from fastvec.search import SCORES_AT_ONCE, Found
 from fastvec.sharing import Sharing
@@ -198,7 +199,7 @@ class Indexing(Sharing):
         _at_least_one("expansion_search", expansion_search)
         make = _usearch()
         target = self._beside() if path is None else os.fspath(path)
-        if target is not None and os.path.exists(target):  # noqa: PTH110
+        if target is not None and Path(target).exists():
             try:
                 return self._open(target, options, expansion_search)
             except FormatError:
@@ -210,14 +211,8 @@ class Indexing(Sharing):
                 "build_index a path"
             )
         version = self._version()
-        graph = make(
-            ndim=self.vector_size,
-            metric=METRICS[dtype],
-            dtype=dtype,
-            connectivity=connectivity,
-            expansion_add=expansion_add,
-            expansion_search=expansion_search,
-            enable_key_lookups=False,
+        graph = self._empty_graph(
+            make, dtype, connectivity, expansion_add=expansion_add, expansion_search=expansion_search
         )
         with _Told(progress, len(self)) as told:
             self._add_rows(graph, available_cores() if threads is None else max(1, threads), told)
@@ -342,14 +337,7 @@ class Indexing(Sharing):
         if type(expansion) is not int or not 1 <= expansion <= 1 << 24:
             indexfile.refuse(path, size, "impossible options")
         version = self._version()
-        graph = make(
-            ndim=self.vector_size,
-            metric=METRICS[dtype],
-            dtype=dtype,
-            connectivity=connectivity,
-            expansion_search=expansion,
-            enable_key_lookups=False,
-        )
+        graph = self._empty_graph(make, dtype, connectivity, expansion_search=expansion)
         if len(self):
             indexfile.check_graph(data[:size], len(self), self.vector_size, dtype, connectivity, path)
             try:
@@ -363,13 +351,21 @@ class Indexing(Sharing):
         self._index = Index(graph, self.words, self.vectors, dtype, version, data)
         return self._index
 
+    def _empty_graph(self, make: Any, dtype: str, connectivity: int, **expansions: int) -> Any:
+        return make(
+            ndim=self.vector_size,
+            metric=METRICS[dtype],
+            dtype=dtype,
+            connectivity=connectivity,
+            enable_key_lookups=False,
+            **expansions,
+        )
+
     def _add_rows(self, graph: Any, threads: int, told: Callable[[int], object]) -> None:
         for start in range(0, len(self), ROWS_AT_ONCE):
             stop = min(len(self), start + ROWS_AT_ONCE)
-            rows = np.array(self._vectors[start:stop], np.float32)
             with np.errstate(over="ignore", invalid="ignore"):
-                norms = np.linalg.norm(rows, axis=1, keepdims=True)
-                rows /= np.where(norms > 0, norms, 1)
+                rows = unit_rows(self._vectors[start:stop])
             _give_direction(rows)
             try:
                 graph.add(np.arange(start, stop, dtype=np.uint64), rows, threads=min(threads, stop - start))

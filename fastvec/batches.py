@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastvec import store
 from fastvec.approximate import Indexing
-from fastvec.lookup import Array, Key
+from fastvec.lookup import Array, Key, unit_rows
 from fastvec.search import SCORES_AT_ONCE, Found, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -93,9 +93,9 @@ class Batches(Indexing):
 
         def questions(some: slice, vectors_for: Callable[[Sequence[Key]], Array]) -> Questions:
             if given is not None:
-                return _unit_rows(given[some]), None
+                return unit_rows(given[some]), None
             block = list(keys[some])
-            return _unit_rows(vectors_for(block)), self._rows(block).astype(np.int64)[:, None]
+            return unit_rows(vectors_for(block)), self._rows(block).astype(np.int64)[:, None]
 
         return self._answer(len(keys), questions, topn, restrict_vocab, rerank, workers, search)
 
@@ -125,9 +125,9 @@ class Batches(Indexing):
         def block(some: slice, vectors_for: Callable[[Sequence[Key]], Array]) -> Questions:
             keys = [key for question in questions[some] for key in question]
             place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-            unit = _unit_rows(vectors_for(list(place)))
+            unit = unit_rows(vectors_for(list(place)))
             a, b, c = unit[[place[key] for key in keys]].reshape(-1, 3, unit.shape[1]).transpose(1, 0, 2)
-            return _unit_rows(b - a + c), self._rows(keys).astype(np.int64).reshape(-1, 3)
+            return unit_rows(b - a + c), self._rows(keys).astype(np.int64).reshape(-1, 3)
 
         return self._answer(len(questions), block, topn, restrict_vocab, rerank, workers, search)
 
@@ -199,7 +199,7 @@ class _Reranking:
             some = slice(start, start + step)
             rows, place = np.unique(ids[some], return_inverse=True)
             unit = np.zeros((len(rows), queries.shape[1]), np.float32)
-            unit[rows >= 0] = _unit_rows(self._rows([self.words[i] for i in rows[rows >= 0].tolist()]))
+            unit[rows >= 0] = unit_rows(self._rows([self.words[i] for i in rows[rows >= 0].tolist()]))
             scores = np.einsum("qcd,qd->qc", unit[place.reshape(ids[some].shape)], queries[some])
             scores[(ids[some] < 0) | np.isnan(scores)] = -np.inf
             order = np.lexsort((ids[some], -scores))[:, :k]
@@ -207,11 +207,3 @@ class _Reranking:
             best[1][some] = np.take_along_axis(scores, order, axis=1)
         best[0][np.isneginf(best[1])] = -1
         return best
-
-
-def _unit_rows(vectors: Any) -> NDArray[np.float32]:
-    """Scale rows to length 1; zero rows stay."""
-    rows = np.array(vectors, np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= np.where(norms > 0, norms, 1)
-    return rows

@@ -239,3 +239,11 @@ def unit(vector: Array) -> Array:
     length = np.linalg.norm(vector)
     scaled: Array = vector / length if length > 0 else vector.copy()
     return scaled
+
+
+def unit_rows(vectors: Any) -> NDArray[np.float32]:
+    """Scale rows to length 1; zero rows stay."""
+    rows = np.array(vectors, np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1)
+    return rows

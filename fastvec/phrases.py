@@ -68,9 +68,9 @@ class _PhrasesTransformation(PhrasesTransformation):
         OSError
         """
         kind, state = phrase_store.load(fname, scoring)
-        model: Any = (FrozenPhrases if kind == "FrozenPhrases" else Phrases).__new__(
-            cls if cls.__name__ == kind else FrozenPhrases if kind == "FrozenPhrases" else Phrases
-        )
+        saved = FrozenPhrases if kind == "FrozenPhrases" else Phrases
+        own: Any = cls if cls.__name__ == kind else saved
+        model: Any = own.__new__(own)
         model.__dict__.update(state)
         checked_scorer(model.scoring)
         return model

@@ -28,6 +28,7 @@ class File(NamedTuple):
         with Path(path).open("rb") as file:
             head = file.read(8)
             head += file.read(min(int.from_bytes(head, "little"), 1 << 20))
+            # Without "..", which Path.absolute would leave, and with symbolic links, which Path.resolve would follow.
             return cls(os.path.abspath(path), os.fstat(file.fileno()).st_size, zlib.crc32(head))  # noqa: PTH100
 
 

@@ -180,10 +180,8 @@ class _Run:
         self.losses: deque[tuple[float, float]] | None = deque(maxlen=LOSS_SPANS) if with_loss else None
         self.failure: BaseException | None = None
         self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
-        spans = self.total // SPAN
-        contended = self.threads >= HOT_THREADS or (self.threads > 1 and config.hs)
-        keep_hot = contended and spans >= HOT_SPANS * self.threads
-        self.scales = self._hot_scales() if keep_hot else None
+        hot = self._hot_rows()
+        self.scales = self._hot_scales(hot) if any(hot) else None
         self._span_lock = threading.Lock()
 
     def _spans(self, epochs: range) -> Iterator[tuple[int, int, int]]:
@@ -272,13 +270,21 @@ class _Run:
             worker.keep_hot_rows(*self.scales)
         return worker
 
-    def _hot_scales(self) -> tuple[NDArray[np.float32], ...]:
+    def _hot_rows(self) -> tuple[int, int, int]:
+        """Return how many rows of input, output and nodes each thread keeps copies of, at most."""
+        if self.total // SPAN < HOT_SPANS * self.threads:
+            return 0, 0, 0
+        if self.threads >= HOT_THREADS:
+            return HOT_ROWS, HOT_ROWS, HOT_ROWS
+        return 0, 0, HOT_NODES if self.config.hs and self.threads > 1 else 0
+
+    def _hot_scales(self, hot: tuple[int, int, int]) -> tuple[NDArray[np.float32], ...]:
         """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""
         counts = self.vocab.counts
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
         centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
-        hot = (HOT_ROWS, HOT_ROWS, HOT_ROWS) if self.threads >= HOT_THREADS else (0, 0, HOT_NODES)
-        updates = expected_updates(counts, kept, self.config, self.tree, bags=self.weights.bags is not None)
+        bags = self.weights.bags is not None
+        updates = expected_updates(counts, kept, self.config, self.tree, bags=bags)
         return tuple(damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True))
 
     def progress(self, seconds: float) -> Progress:

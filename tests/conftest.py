@@ -31,7 +31,7 @@ try:
 except ModuleNotFoundError:
     raise pytest.UsageError("fastvec is not installed; type: python -m pip install '.[test]'") from None
 
-from fastvec import _backend  # noqa: E402
+from fastvec import _backend, cli  # noqa: E402
 
 PACKAGE = Path(fastvec.__file__).resolve().parent
 """The package under test."""
@@ -43,6 +43,17 @@ def each_backend(request, monkeypatch):
     for module in _backend.MODULES:
         monkeypatch.setattr(_backend, module, _backend.load(request.param, module), raising=False)
     return request.param
+
+
+@pytest.fixture(name="fastvec")
+def command(capsys):
+    """Run a command; return its exit code, output and errors."""
+
+    def run(*arguments):
+        code = cli.run([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

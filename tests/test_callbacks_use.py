@@ -12,7 +12,7 @@ import planted
 import pytest
 from conftest import ROOT
 
-from fastvec import KeyedVectors, Word2Vec, cli
+from fastvec import KeyedVectors, Word2Vec
 from fastvec.callbacks import CallbackAny2Vec, EarlyStopping, Evaluation, Log
 from fastvec.errors import StopTraining
 
@@ -93,16 +93,11 @@ def test_early_stopping_on_a_score():
 
 
 @pytest.fixture
-def fastvec(capsys, tmp_path, monkeypatch):
-    """Run a command beside a corpus; return its exit code, output and errors."""
+def fastvec(fastvec, tmp_path, monkeypatch):
+    """The same, beside a corpus."""
     monkeypatch.chdir(tmp_path)
     Path("corpus.txt").write_text("".join(" ".join(sentence) + "\n" for sentence in SENTENCES))
-
-    def run(*arguments):
-        code = cli.run([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return run
+    return fastvec
 
 
 def test_a_log_is_written(fastvec):

@@ -37,17 +37,6 @@ def vectors(tmp_path_factory):
     return str(path)
 
 
-@pytest.fixture
-def fastvec(capsys):
-    """Run a command; return its exit code, output and errors."""
-
-    def run(*arguments):
-        code = cli.run([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def one_line(code, out, err):
     """Whether this is the answer to something wrong: code 1 and one line that names the program."""
     return code == 1 and err.count("\n") == 1 and err.startswith("fastvec: ") and "Traceback" not in err

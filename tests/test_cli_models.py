@@ -9,7 +9,7 @@ import numpy as np
 import planted
 import pytest
 
-from fastvec import FastText, FastTextKeyedVectors, KeyedVectors, Word2Vec, cli
+from fastvec import FastText, FastTextKeyedVectors, KeyedVectors, Word2Vec
 from fastvec.subwords import Subwords
 
 SENTENCES = planted.clusters(3, 6, sentences=300, length=8)
@@ -41,17 +41,6 @@ def corpus(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("corpus.txt").write_text(TEXT)
     return "corpus.txt"
-
-
-@pytest.fixture
-def fastvec(capsys):
-    """Run a command; return its exit code, output and errors."""
-
-    def run(*arguments):
-        code = cli.run([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,12 @@ class Model:
         self.vocab, self.corpus = count_and_encode(sentences, min_count=1)
         n, size = len(self.vocab), self.config.vector_size
         self.input, self.output = initial_input(n, size, self.config.seed), allocate_rows(n, size)
+        self.nodes = allocate_rows(n, size) if self.config.hs else None
 
     def train(self, progress=None):
-        return train(self.vocab, self.corpus, Weights(self.input, self.output), self.config, progress)
+        return train(
+            self.vocab, self.corpus, Weights(self.input, self.output, self.nodes), self.config, progress
+        )
 
     @property
     def wv(self):
@@ -124,7 +127,7 @@ class Recorder:
                 recorder.options.append(options)
 
             def keep_hot_rows(self, x, y, nodes):
-                recorder.hot.append((x, y))
+                recorder.hot.append((x, y, nodes))
 
             def merge(self, part, parts):
                 with recorder.lock:
@@ -173,6 +176,22 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
         merged = Counter(part for _, part, of in recorder.merges if of == parts)
         assert merged == dict.fromkeys(range(parts), len(calls)) and len(recorder.hot) == workers
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
+
+
+@pytest.mark.parametrize(
+    ("workers", "hs", "kept"), [(1, 1, None), (2, 0, None), (2, 1, (0, 0, 3)), (4, 1, (5, 5, 5))]
+)
+def test_what_threads_keep_copies_of(recorder, sentences, workers, hs, kept, monkeypatch):
+    """From two threads on the upper nodes, from four on the first rows of all matrices; in short trainings nothing."""
+    monkeypatch.setattr(training, "HOT_ROWS", 5)
+    monkeypatch.setattr(training, "HOT_NODES", 3)
+    monkeypatch.setattr(training, "HOT_SPANS", 1)
+    Model(sentences, workers=workers, hs=hs).train()
+    assert {tuple(map(len, scales)) for scales in recorder.hot} == ({kept} if kept else set())
+    recorder.hot.clear()
+    monkeypatch.setattr(training, "HOT_SPANS", 10**9)
+    Model(sentences, workers=workers, hs=hs).train()
+    assert not recorder.hot
 
 
 def test_spans_come_in_another_order_each_epoch(recorder, sentences):

@@ -127,7 +127,7 @@ cases = st.builds(
     seed=st.integers(0, 2**32 - 1),
     n_words=st.sampled_from([1, 2, 5, 40, 200]),
     n_tokens=st.integers(1, 80),
-    size=st.sampled_from([1, 15, 16, 40, 100]),
+    size=st.sampled_from([1, 15, 16, 24, 40, 100]),
     window=st.sampled_from([1, 2, 5, 9, 30]),
     negative=st.sampled_from([1, 2, 5, 6, 9, 20, 60]),  # where there is negative sampling
     shrink=st.booleans(),
@@ -231,6 +231,29 @@ def test_own_copies_of_hot_rows_and_their_merge(backend):
         results.append((x, y))
     assert_near(*results)
     assert not np.array_equal(results[0][0], case.run(backend)[0])
+
+
+@EVERY_COMPILED
+@pytest.mark.parametrize("model", [name for name in MODELS if MODELS[name]["hs"]])
+def test_own_copies_of_upper_nodes_and_their_merge(backend, model):
+    """What two threads keep of a Huffman tree: the first nodes, and no rows of words."""
+    case = Case(13, n_words=30, size=24, **MODELS[model])
+    none, scales = np.empty(0, np.float32), np.linspace(0.5, 1, 7).astype(np.float32)
+    results = []
+    for name, dtype in ((backend, np.float32), ("reference", np.float64)):
+        matrices = case.matrices(dtype)
+        worker = case.worker(name, *matrices)
+        worker.keep_hot_rows(none, none, scales)
+        for epoch in range(2):
+            worker.train(0, 30, epoch, 0.05, 0)
+            assert epoch or np.array_equal(matrices[2][:7], case.nodes[:7].astype(dtype)), (
+                "not before a merge"
+            )
+            matrices[2][2] += 1  # another thread's merge in between
+            worker.merge()
+        results.append([m for m in matrices if m is not None])
+    assert_near(*results)
+    assert not np.array_equal(results[0][-1][:7], case.nodes[:7])
 
 
 def test_with_scale_one_a_merge_gives_the_shared_rows_all_that_was_learned():

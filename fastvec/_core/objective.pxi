@@ -58,16 +58,13 @@ cdef inline void _add_path(const Objective *o, Group *g, int32_t word) noexcept 
         float **y = g.y + g.n
         float *label = g.label + g.n
         float *count = g.count + g.n
-        float *shared = o.nodes.shared
-        float *hot = o.nodes.hot
-        int64_t stride = o.nodes.stride
-        int32_t n_hot = o.nodes.n_hot
+        Rows nodes = o.nodes
     for s in range(length):
-        y[s] = (hot if path[s] >> 1 < n_hot else shared) + (path[s] >> 1) * stride
+        y[s] = row(&nodes, path[s] >> 1)
         label[s] = 1 - (path[s] & 1)
         count[s] = 1
     for s in range(UPPER_NODES, length):
-        fv_fetch_row(y[s], stride)
+        fv_fetch_row(y[s], nodes.stride)
     g.n += length
 
 

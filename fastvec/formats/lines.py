@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from fastvec import _backend
 from fastvec.errors import FormatError
 from fastvec.formats import StrPath
-from fastvec.formats.source import Bounds, Bytes
+from fastvec.formats.source import CHUNK, Bounds, Bytes
 
 Numbers = NDArray[np.float64]
 
-CHUNK = 1 << 20
-"""Bytes read at a time: what a core's caches hold."""
 MAX_LINE = 1 << 26
 """Bytes of the longest line, of a million numbers: a file of another kind is not read to its end."""
 LINES = 1 << 10
