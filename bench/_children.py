@@ -4,7 +4,6 @@ Usage: python bench/_children.py JOB '{"option": ...}'
 """
 
 import json
-import resource
 import sys
 import time
 
@@ -19,20 +18,19 @@ MODELS = {
 """What distinguishes the models; everything else is gensim's default, for all systems."""
 
 
-def gensim_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025):
-    """gensim's Word2Vec or FastText, file path."""
+def gensim_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, lines=False):
+    """gensim's Word2Vec or FastText, from `corpus_file`; or, much slower with several threads, from an iterable."""
     from gensim.models import FastText, Word2Vec
+    from gensim.models.word2vec import LineSentence
 
+    text = {"corpus_iterable": LineSentence(corpus)} if lines else {"corpus_file": corpus}
     kind = FastText if model.endswith("subwords") else Word2Vec
     trained = kind(vector_size=dim, workers=threads, epochs=epochs, seed=seed, alpha=alpha, **MODELS[model])
     marks = [time.perf_counter()]
-    trained.build_vocab(corpus_file=corpus)
+    trained.build_vocab(**text)
     marks.append(time.perf_counter())
     trained.train(
-        corpus_file=corpus,
-        total_words=trained.corpus_total_words,
-        total_examples=trained.corpus_count,
-        epochs=epochs,
+        **text, total_words=trained.corpus_total_words, total_examples=trained.corpus_count, epochs=epochs
     )
     marks.append(time.perf_counter())
     if output.endswith(".npz"):
@@ -241,14 +239,20 @@ def gensim_load(path, binary):
 
 
 def timed_load(kind, path, binary):
-    """Time `load_word2vec_format`."""
-    import os
+    """Time `load_word2vec_format`.
 
+    A process before it uses as much memory as the file is long, and gives it back: on a virtual machine the first use
+    of a page may take longer than all else, for whoever comes first.
+    """
+    import os
+    import subprocess
+
+    subprocess.run([sys.executable, "-c", f"bytes(1) * {os.path.getsize(path) * 5 // 4}"], check=True)
     before = resident()
     begun = time.perf_counter()
     kind.load_word2vec_format(path, binary=binary)
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 * 1.024 - before
+    peak = resident("VmHWM") - before
     size = os.path.getsize(path) / 1e6
     return {"load": seconds, "MB/s": size / seconds, "peak / file": peak / size}
 
@@ -269,14 +273,14 @@ def fastvec_import():
     return {"import": time.perf_counter() - begun}
 
 
-def resident():
-    """Resident memory of this process, in MB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+def resident(what="VmRSS"):
+    """Resident memory of this process, in MB; with "VmHWM" the most it had. (ru_maxrss begins at its parent's.)"""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1.024e-3 for line in file if line.startswith(what))
 
 
 if __name__ == "__main__":
     job, options = sys.argv[1], json.loads(sys.argv[2])
     result = globals()[job](**options)
-    result["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    result["peak MB"] = resident("VmHWM")
     print(json.dumps(result))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec._atomic import atomic_writer
+from fastvec._memory import allocate
 from fastvec.errors import FormatError
 
 Array = NDArray[Any]
@@ -282,7 +283,7 @@ def _map(file: BinaryIO, size: int, path: StrPath) -> memoryview:
 
 def _read(file: BinaryIO, size: int, path: StrPath) -> memoryview:
     """Read the whole file into memory that starts on a 64-byte boundary."""
-    room = np.empty(size + ALIGNMENT, np.uint8)
+    room = allocate((size + ALIGNMENT,), np.uint8)
     start = -room.__array_interface__["data"][0] % ALIGNMENT
     data = room.data[start : start + size]
     file.seek(0)

@@ -23,7 +23,7 @@ CYTHON = [p for p in CORE if p.suffix != ".h"]
 
 # What may be imported from where: names of modules, and of packages for all that is in them; a module imports from
 # rows below its own, or from the left of its own row. Those above the first row are open to all.
-OPEN = ["_version", "errors", "config", "_variants", "_atomic"]
+OPEN = ["_version", "errors", "config", "_variants", "_atomic", "_memory"]
 LAYERS = [
     ["__main__"],
     ["cli"],

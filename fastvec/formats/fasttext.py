@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import _backend
+from fastvec import _backend, _memory
 from fastvec.errors import UnsupportedFileError
 from fastvec.formats import StrPath, open_output
 from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, open_source, split, table
@@ -113,7 +113,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def _allocate(n: int, width: int) -> Matrix:
-    return np.empty((n, width), np.float32)
+    return _memory.allocate((n, width), np.float32)
 
 
 def read(

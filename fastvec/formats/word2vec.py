@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastvec import _backend
+from fastvec._memory import allocate
 from fastvec.errors import FormatError, NotTextError, TruncatedFileError
 from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
 from fastvec.formats.lines import Lines
@@ -128,13 +129,13 @@ def _expect_room(file: BinaryIO, path: StrPath, count: int, width: int, row_byte
 
 
 class _Rows:
-    """A matrix that rows are added to.
+    """A matrix that rows are added to: `known` of them, or any number.
 
     Where the file's length is not known, it grows as they come: a header is believed as far as the file bears it out.
     """
 
     def __init__(self, width: int, dtype: np.dtype[Any], known: int = 0) -> None:
-        self._room = np.empty((known, width), dtype)
+        self._room = allocate((known, width), dtype)
         self._used = 0
 
     def more(self, n: int) -> Array:
