@@ -3,11 +3,13 @@
  * vf            a register of VF_WIDTH floats; a plain float where no set is known, so that the same loops hold
  * vf_fma(a,b,c) a * b + c
  * vf_and(a,bits)        the lanes of a, bit by bit
+ * vf_any_above(a,b)     whether a <= b is false for some lane: a is greater, or one of them is NaN
  * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
  * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
  * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
- * VF_UPDATE             output rows, old and new, that it holds in an update */
+ * VF_UPDATE             output rows, old and new, that it holds in an update
+ * VF_QUERIES            registers of queries in a tile of a search, with six rows each */
 #ifndef FASTVEC_SIMD_H
 #define FASTVEC_SIMD_H
 
@@ -56,7 +58,7 @@
 #if defined(__AVX512F__)
 
 typedef __m512 vf;
-enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
+enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_QUERIES = 4 };
 static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -72,6 +74,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm512_and_ps(a, bits); }
+static FV_INLINE int vf_any_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ) != 0; }
 static FV_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
@@ -88,7 +91,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 #elif defined(__AVX2__)
 
 typedef __m256 vf;
-enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
+enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -104,6 +107,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm256_and_ps(a, bits); }
+static FV_INLINE int vf_any_above(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ)) != 0; }
 static FV_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, 8); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -117,7 +121,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 #elif defined(__SSE2__) || defined(_M_X64)
 
 typedef __m128 vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) {
     /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
@@ -145,6 +149,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm_and_ps(a, bits); }
+static FV_INLINE int vf_any_above(vf a, vf b) { return _mm_movemask_ps(_mm_cmpnle_ps(a, b)) != 0; }
 static FV_INLINE vf vf_round(vf a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m128i e = _mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127));
@@ -160,7 +165,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 
 #include <arm_neon.h>
 typedef float32x4_t vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_QUERIES = 4 };
 static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -180,6 +185,7 @@ static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 static FV_INLINE vf vf_and(vf a, vf bits) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(bits)));
 }
+static FV_INLINE int vf_any_above(vf a, vf b) { return vminvq_u32(vcleq_f32(a, b)) == 0; }
 static FV_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
 static FV_INLINE vf vf_exp2i(vf n) {
     int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
@@ -193,7 +199,7 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
 
 #include <math.h>
 typedef float vf;
-enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6 };
+enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return *p; }
 static FV_INLINE vf vf_load_half(const uint16_t *p) {
     /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
@@ -228,6 +234,7 @@ static FV_INLINE vf vf_and(vf a, vf bits) {
     memcpy(&a, &x, 4);
     return a;
 }
+static FV_INLINE int vf_any_above(vf a, vf b) { return !(a <= b); }
 static FV_INLINE vf vf_round(vf a) { return floorf(a + 0.5f); }
 static FV_INLINE vf vf_exp2i(vf n) {
     /* A NaN would be no valid conversion; it stays one by the fraction it is multiplied with. */

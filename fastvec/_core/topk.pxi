@@ -14,15 +14,14 @@ cdef extern from "topk.h" nogil:
         int kind
 
     ctypedef struct fv_queries:
-        const float *packed
         const int64_t *exclude
         float *best
         int64_t *ids
         int64_t count, excluded, k
 
-    int64_t fv_packed_size(int64_t count, int64_t width)
-    void fv_pack(const float *queries, int64_t count, int64_t width, float *packed)
-    void fv_scan(const fv_rows *rows, const fv_queries *queries)
+    int64_t fv_scratch_size(int64_t count, int64_t width)
+    void fv_prepare(fv_queries *q, const float *queries, int64_t width, float *scratch)
+    void fv_scan(const fv_rows *rows, fv_queries *q)
     void fv_fill_norms(const fv_rows *rows, float *norms)
 
 
@@ -66,7 +65,7 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
     cdef:
         fv_rows r = _rows(rows, kind, first)
         fv_queries q
-        float *packed
+        float *scratch
         int64_t count = queries.shape[0]
     if norms is not None and norms.shape[0] != r.n or scales is not None and scales.shape[0] != r.n:
         raise ValueError(f"norms and scales: one of each of {r.n} rows is needed")
@@ -84,14 +83,13 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
     if q.excluded:
         q.exclude = &exclude[0, 0]
     q.ids, q.best = &ids[0, 0], &best[0, 0]
-    packed = <float *>malloc(fv_packed_size(count, r.width) * sizeof(float))
-    if not packed:
+    scratch = <float *>malloc(fv_scratch_size(count, r.width) * sizeof(float))
+    if not scratch:
         raise MemoryError
     with nogil:
-        fv_pack(&queries[0, 0], count, r.width, packed)
-        q.packed = packed
+        fv_prepare(&q, &queries[0, 0], r.width, scratch)
         fv_scan(&r, &q)
-        free(packed)
+        free(scratch)
 
 
 def fill_norms(const uint8_t[:, :] rows, str kind, const float[::1] scales, float[::1] norms):
