@@ -275,7 +275,7 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
     kv = load(vectors)
     for path in analogies:
         score, sections = evaluation.evaluate_word_analogies(
-            kv, path, restrict_vocab=restrict_vocab, unnamed_section=True
+            kv, path, restrict_vocab=restrict_vocab, unnamed_section=True, least=1
         )
         total = sections[-1]
         asked = len(total["correct"]) + len(total["incorrect"])
