@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastvec import store
 from fastvec.approximate import Indexing
 from fastvec.config import check_integers, checked_int, checked_items
-from fastvec.lookup import Array, Key, listed, unit_rows
+from fastvec.lookup import Array, Key, check_queries, listed, unit_rows
 from fastvec.search import SCORES_AT_ONCE, Found, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -80,7 +80,7 @@ class Batches(Indexing):
             If `keys` is a word alone, or an argument is of a wrong kind.
         ValueError
             If the vectors are not of (Q, D), a candidate is not in `rerank`, or vectors are given and those of
-            `rerank` are longer or shorter; for `restrict_vocab` and an index.
+            `rerank` are longer or shorter; for NaN and infinity in a vector; for `restrict_vocab` and an index.
         FormatError
             If the index is damaged, or of other vectors.
         """
@@ -153,7 +153,9 @@ class Batches(Indexing):
         wanted = k if original is None else CANDIDATES * k
         for start in range(0, count, BLOCK):
             some = slice(start, start + BLOCK)
-            unit, hidden = questions(some, self.vectors_for)
+            with np.errstate(invalid="ignore", over="ignore"):
+                unit, hidden = questions(some, self.vectors_for)
+            check_queries(unit, range(start, start + len(unit)))
             if index is None:
                 found = top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
             else:

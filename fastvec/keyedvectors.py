@@ -12,7 +12,7 @@ from fastvec import store
 from fastvec.approximate import Index
 from fastvec.batches import Batches
 from fastvec.config import check_integers
-from fastvec.lookup import KEY, Array, Key, keys_or_vectors
+from fastvec.lookup import KEY, Array, Key, check_queries, keys_or_vectors
 from fastvec.measures import Measures
 from fastvec.quantised import stored_rows
 from fastvec.search import top_k
@@ -101,7 +101,8 @@ class KeyedVectors(Measures, Batches, Smaller):
         KeyError
             If a key is not there.
         ValueError
-            If no key is given; for `clip_start`, `clip_end` or `restrict_vocab` and an index.
+            If no key is given; for NaN and infinity in a vector; for `clip_start`, `clip_end` or `restrict_vocab` where
+            an index is asked.
         TypeError
             If an argument is of a wrong kind.
         FormatError
@@ -116,9 +117,11 @@ class KeyedVectors(Measures, Batches, Smaller):
         else:
             index = self.index_for(search, narrowed)
         keys, weights = _weighted(positive, negative)
-        mean = self.get_mean_vector(
-            keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
-        )
+        with np.errstate(invalid="ignore"):
+            mean = self.get_mean_vector(
+                keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
+            )
+        check_queries(mean[None], [", ".join(repr(k) if isinstance(k, KEY) else "(a vector)" for k in keys)])
         if indexer is not None and index is None and topn is not None:
             return indexer.most_similar(mean, topn)
         start, stop, _ = slice(clip_start, clip_end or None).indices(len(self))

@@ -252,6 +252,13 @@ def keys_or_vectors(given: Any) -> list[Any]:
     return [given] if single else listed(given)
 
 
+def check_queries(queries: Array, names: Sequence[str | int]) -> None:
+    """Raise ValueError, which names the query, where a row of `queries` (Q, D) holds NaN or infinity."""
+    bad = ~np.isfinite(queries).all(axis=1)
+    if bad.any():
+        raise ValueError(f"query {names[int(bad.argmax())]} holds NaN or infinity: it has no nearest words")
+
+
 def unit(vector: Array) -> Array:
     """Scale to length 1; a zero vector stays."""
     length = np.linalg.norm(vector)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastvec import search
 from fastvec.config import check_integers
-from fastvec.lookup import keys_or_vectors
+from fastvec.lookup import check_queries, keys_or_vectors
 from fastvec.sentences import Sentences
 
 EPSILON = 1e-6
@@ -49,7 +49,7 @@ class Measures(Sentences):
         KeyError
             If a key is not there.
         ValueError
-            If no positive key is given.
+            If no positive key is given; for NaN and infinity in a vector.
         TypeError
             If an argument is of a wrong kind.
 
@@ -69,6 +69,7 @@ class Measures(Sentences):
         for product, side in zip(products, keys, strict=True):
             for key in side:
                 given = key if isinstance(key, np.ndarray) else self.get_vector(key, norm=True)
+                check_queries(given[None], ["(a vector)" if given is key else repr(key)])
                 product *= (1 + self.vectors[rows] @ given / norms) / 2
         scores = products[0] / (products[1] + np.float32(EPSILON))
         if topn is None:

@@ -72,6 +72,30 @@ def test_what_is_of_a_wrong_kind_is_named(kv, ask, says):
         ask(kv)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_queries_must_be_finite(kv, value):
+    vector = np.array([value, 1], np.float32)
+    for ask in (kv.most_similar, kv.similar_by_vector, kv.most_similar_cosmul):
+        with pytest.raises(ValueError, match=r"query \(a vector\) holds NaN or infinity"):
+            ask(vector)
+    with pytest.raises(ValueError, match=r"query 'east', \(a vector\) holds"):
+        kv.most_similar(["east", vector], topn=None)
+    with pytest.raises(ValueError, match="query 4 holds"):
+        kv.most_similar_batch(np.array([[1, 2]] * 4 + [vector, vector]))
+
+
+def test_a_word_that_is_not_finite_is_no_query_and_no_answer(kv):
+    kv = kv.copy()
+    kv.add_vector("bad", [np.nan, 1])
+    with pytest.raises(ValueError, match="query 'bad' holds"):
+        kv.most_similar("bad")
+    with pytest.raises(ValueError, match="query 1 holds"):
+        kv.most_similar_batch(["east", "bad"])
+    with pytest.raises(ValueError, match="query 1 holds"):
+        kv.analogies([("north", "east", "south"), ("north", "bad", "east")])
+    assert "bad" not in dict(kv.most_similar("east"))
+
+
 def test_integers_of_numpy_are_integers(kv):
     two = np.int64(2)
     assert kv.most_similar("east", topn=two, restrict_vocab=np.int32(3)) == kv.most_similar(
