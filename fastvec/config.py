@@ -121,8 +121,12 @@ MODEL_OPTIONS: dict[str, Check] = {
     "compute_loss": checked_flag,
     "min_alpha_yet_reached": _number(0.0, 1e6),
     "train_count": _COUNT,
+    "sorted_vocab": _switch,
+    "null_word": _switch,
+    "batch_words": _int(1, 1 << 62),
 }
-"""Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them."""
+"""Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them. The last three do
+nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
