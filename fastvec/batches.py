@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from fastvec import store
 from fastvec.approximate import Indexing
-from fastvec.lookup import Array, Key, unit_rows
+from fastvec.config import check_integers, checked_int, checked_items
+from fastvec.lookup import Array, Key, check_queries, listed, unit_rows
 from fastvec.search import SCORES_AT_ONCE, Found, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -76,17 +77,17 @@ class Batches(Indexing):
         KeyError
             If a key is not there.
         TypeError
-            If `keys` is a word alone.
+            If `keys` is a word alone, or an argument is of a wrong kind.
         ValueError
             If the vectors are not of (Q, D), a candidate is not in `rerank`, or vectors are given and those of
-            `rerank` are longer or shorter; for `restrict_vocab` and an index.
+            `rerank` are longer or shorter; for NaN and infinity in a vector; for `restrict_vocab` and an index.
         FormatError
             If the index is damaged, or of other vectors.
         """
         if isinstance(keys, str | bytes):
             raise TypeError(f"keys={keys!r}: give a list of words, as [{keys!r}]")
         if not isinstance(keys, np.ndarray):
-            keys = list(keys)
+            keys = listed(keys)
         given = keys if isinstance(keys, np.ndarray) and keys.dtype.kind == "f" else None
         if given is not None and given.shape[1:] != (self.vector_size,):
             raise ValueError(f"vectors of {given.shape}: (Q, {self.vector_size}) is needed")
@@ -118,7 +119,7 @@ class Batches(Indexing):
         ----------
         questions : iterable of (key, key, key)
         """
-        questions = list(questions)
+        questions = list(checked_items("questions", questions, "a list of (a, b, c)"))
         if any(len(question) != 3 or isinstance(question, str) for question in questions):
             raise ValueError("a question is three keys (a, b, c): a is to b as c is to what?")
 
@@ -142,6 +143,8 @@ class Batches(Indexing):
         how: str,
     ) -> Found:
         """Answer `count` questions, block by block; ``questions(slice, vectors_for)`` gives their vectors."""
+        topn = checked_int("topn", topn, -(1 << 62), 1 << 62)
+        check_integers(restrict_vocab=restrict_vocab)
         index = self.index_for(how, narrowed=bool(restrict_vocab))
         rows = min(restrict_vocab or len(self), len(self))
         k = max(0, min(topn, rows))
@@ -150,7 +153,9 @@ class Batches(Indexing):
         wanted = k if original is None else CANDIDATES * k
         for start in range(0, count, BLOCK):
             some = slice(start, start + BLOCK)
-            unit, hidden = questions(some, self.vectors_for)
+            with np.errstate(invalid="ignore", over="ignore"):
+                unit, hidden = questions(some, self.vectors_for)
+            check_queries(unit, range(start, start + len(unit)))
             if index is None:
                 found = top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
             else:

@@ -275,7 +275,7 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
     kv = load(vectors)
     for path in analogies:
         score, sections = evaluation.evaluate_word_analogies(
-            kv, path, restrict_vocab=restrict_vocab, unnamed_section=True
+            kv, path, restrict_vocab=restrict_vocab, unnamed_section=True, least=1
         )
         total = sections[-1]
         asked = len(total["correct"]) + len(total["incorrect"])
@@ -296,7 +296,11 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The text to write.")
 @click.option(
-    "--passes", default=1, show_default=True, type=POSITIVE, help="Each may double a phrase's length."
+    "--passes",
+    default=1,
+    show_default=True,
+    type=POSITIVE,
+    help="Each may double a phrase's length; ends early where none is left.",
 )
 @click.option("--min-count", default=5, show_default=True, type=POSITIVE, help="Leave rarer phrases apart.")
 @click.option("--threshold", type=float, help="Join what scores more.  [default: 10, or 0.5 with npmi]")

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MAX_NEGATIVE = 60
@@ -34,6 +34,21 @@ def checked_int(name: str, value: Any, low: int, high: int) -> int:
     if not low <= value <= high:
         raise ValueError(f"{name}={value!r}: it must lie in {low} ... {high}")
     return operator.index(value)
+
+
+def check_integers(**given: Any) -> None:
+    """Raise TypeError where an argument is neither None nor an integer of any type."""
+    for name, value in given.items():
+        if value is not None:
+            checked_int(name, value, -(1 << 62), 1 << 62)
+
+
+def checked_items(name: str, value: Any, needed: str) -> Iterator[Any]:
+    """Return an iterator over `value`; raise TypeError, which tells what is needed, where it is no iterable."""
+    try:
+        return iter(value)
+    except TypeError:
+        raise TypeError(f"{name}={value!r}: {needed} is needed") from None
 
 
 def checked_number(name: str, value: Any, low: float, high: float) -> float:
@@ -106,8 +121,12 @@ MODEL_OPTIONS: dict[str, Check] = {
     "compute_loss": checked_flag,
     "min_alpha_yet_reached": _number(0.0, 1e6),
     "train_count": _COUNT,
+    "sorted_vocab": _switch,
+    "null_word": _switch,
+    "batch_words": _int(1, 1 << 62),
 }
-"""Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them."""
+"""Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them. The last three do
+nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -135,9 +135,9 @@ class Edits(Sharing):
             elif need > len(values):
                 zeros = np.zeros((need - len(values), *values.shape[1:]), values.dtype)
                 self.expandos[attr] = np.concatenate([values, zeros])
-        free = need - len(self.vectors_lockf)
-        if free > 0 and len(self.vectors_lockf) > 1:
-            self.vectors_lockf = np.append(self.vectors_lockf, np.ones(free, np.float32))
+        for name, factors in self.word_locks().items():
+            if 1 < len(factors) < need:
+                setattr(self, name, np.append(factors, np.ones(need - len(factors), np.float32)))
 
     def _grow(self, name: str, rows: int) -> None:
         """Put rows of zeros behind those of a matrix; room for half as many again is kept for the next time."""
@@ -233,6 +233,7 @@ class Edits(Sharing):
         """Return a set of the words of these rows, in this order, in memory of its own."""
         new = type(self)._from_parts(self.words.take(rows), self._take(rows), None, self.metadata)
         new.expandos.update({attr: values[rows] for attr, values in self._per_word()})
-        if len(self.vectors_lockf) > 1:
-            new.vectors_lockf = self.vectors_lockf[rows]
+        for name, factors in self.locks().items():
+            per_word = len(factors) > 1 and name in self.word_locks()
+            setattr(new, name, factors[rows] if per_word else factors.copy())
         return new

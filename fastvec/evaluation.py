@@ -55,6 +55,7 @@ def evaluate_word_analogies(
     dummy4unknown: bool = False,
     similarity_function: str = "most_similar",
     unnamed_section: bool = False,
+    least: int = 0,
 ) -> tuple[float, list[dict[str, Any]]]:
     """Answer "a is to b as c is to what?" by arithmetic on vectors, and count the right answers.
 
@@ -73,6 +74,8 @@ def evaluate_word_analogies(
         ``"most_similar"``: 3CosAdd (Mikolov et al. 2013); ``"most_similar_cosmul"``: 3CosMul (Levy and Goldberg 2014).
     unnamed_section : bool
         Let questions before the first section be one without a name.
+    least : int
+        How many questions with known words there must be.
 
     Returns
     -------
@@ -85,7 +88,8 @@ def evaluate_word_analogies(
     Raises
     ------
     FormatError
-        A question before the first section without `unnamed_section`, text that is not UTF-8, or no question at all.
+        A question before the first section without `unnamed_section`, text that is not UTF-8, no question at all, or
+        fewer than `least` with known words.
     """
     if similarity_function not in ("most_similar", "most_similar_cosmul"):
         raise ValueError(
@@ -97,6 +101,11 @@ def evaluate_word_analogies(
     if not asked:
         raise FormatError(f"{os.fspath(analogies)}: no line of four words")
     known = [question for question in asked if all(word in vocabulary.rows for word in question)]
+    if len(known) < least:
+        raise FormatError(
+            f"{os.fspath(analogies)}: all four words are known in {len(known)} of {len(asked)} questions, "
+            f"and {least} is needed"
+        )
     by_product = similarity_function == "most_similar_cosmul"
     right = dict(zip(known, _answer_rightly(kv, known, vocabulary, by_product), strict=True))
     sections: list[dict[str, Any]] = []

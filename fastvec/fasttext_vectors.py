@@ -198,10 +198,13 @@ class FastTextKeyedVectors(KeyedVectors):
         """Take over changes that training has made to the rows since."""
         self.adjust_vectors()
 
+    def word_locks(self) -> dict[str, NDArray[np.float32]]:
+        """Return the lock factors of rows that words have, by the names of their attributes."""
+        return {**super().word_locks(), "vectors_vocab_lockf": self.vectors_vocab_lockf}
+
     def locks(self) -> dict[str, NDArray[np.float32]]:
-        """Return the lock factors by the names of their attributes."""
-        names = ("vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf")
-        return {name: getattr(self, name) for name in names}
+        """Return all lock factors by the names of their attributes."""
+        return {**self.word_locks(), "vectors_ngrams_lockf": self.vectors_ngrams_lockf}
 
     def trained_rows(self) -> dict[str, Array]:
         """Return the words' own rows and those of the n-grams, by the names of their attributes."""
@@ -249,7 +252,8 @@ class FastTextKeyedVectors(KeyedVectors):
     def _select(self, rows: NDArray[np.integer[Any]]) -> Self:
         new = super()._select(rows)
         if self.subwords.enabled:
-            new._set_subwords(self.subwords, self.vectors_vocab[rows], self.vectors_ngrams)
+            new.subwords, new.vectors_ngrams = self.subwords, self.vectors_ngrams
+            new.vectors_vocab = self.vectors_vocab[rows]
         return new
 
     # ---- Vectors of any string

@@ -11,7 +11,8 @@ from numpy.typing import DTypeLike
 from fastvec import store
 from fastvec.approximate import Index
 from fastvec.batches import Batches
-from fastvec.lookup import KEY, Array, Key
+from fastvec.config import check_integers
+from fastvec.lookup import KEY, Array, Key, check_queries, keys_or_vectors
 from fastvec.measures import Measures
 from fastvec.quantised import stored_rows
 from fastvec.search import top_k
@@ -100,10 +101,14 @@ class KeyedVectors(Measures, Batches, Smaller):
         KeyError
             If a key is not there.
         ValueError
-            If no key is given; for `clip_start`, `clip_end` or `restrict_vocab` and an index.
+            If no key is given; for NaN and infinity in a vector; for `clip_start`, `clip_end` or `restrict_vocab` where
+            an index is asked.
+        TypeError
+            If an argument is of a wrong kind.
         FormatError
             If the index is damaged, or of other vectors.
         """
+        check_integers(topn=topn, clip_start=clip_start, clip_end=clip_end, restrict_vocab=restrict_vocab)
         if topn is not None and topn < 1:
             return []
         narrowed = bool(clip_start or clip_end or restrict_vocab)
@@ -112,9 +117,11 @@ class KeyedVectors(Measures, Batches, Smaller):
         else:
             index = self.index_for(search, narrowed)
         keys, weights = _weighted(positive, negative)
-        mean = self.get_mean_vector(
-            keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
-        )
+        with np.errstate(invalid="ignore"):
+            mean = self.get_mean_vector(
+                keys, weights, pre_normalize=True, post_normalize=True, ignore_missing=False
+            )
+        check_queries(mean[None], [", ".join(repr(k) if isinstance(k, KEY) else "(a vector)" for k in keys)])
         if indexer is not None and index is None and topn is not None:
             return indexer.most_similar(mean, topn)
         start, stop, _ = slice(clip_start, clip_end or None).indices(len(self))
@@ -382,22 +389,11 @@ def _at(values: Array, rows: Array) -> Array:
     return found
 
 
-def _as_list(value: Any) -> list[Any]:
-    """A key or a vector alone stands for a list of one."""
-    if value is None:
-        return []
-    if isinstance(value, bytes):
-        raise TypeError(f"{value!r} is no word: a string is needed, as its decode() gives one")
-    if isinstance(value, KEY) or (isinstance(value, np.ndarray) and value.ndim == 1):
-        return [value]
-    return list(value)
-
-
 def _weighted(positive: Any, negative: Any) -> tuple[list[Key | Array], list[float]]:
     """Return all keys and their weights: 1 for positive, -1 for negative ones, or what stands beside them."""
     keys: list[Any] = []
     weights: list[float] = []
-    for items, default in ((_as_list(positive), 1.0), (_as_list(negative), -1.0)):
+    for items, default in ((keys_or_vectors(positive), 1.0), (keys_or_vectors(negative), -1.0)):
         for item in items:
             plain = isinstance(item, (*KEY, np.ndarray))
             try:

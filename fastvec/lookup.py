@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend, search
+from fastvec.config import checked_items
 from fastvec.quantised import Quantised
 from fastvec.words import KeyToIndex, WordTable
 
@@ -172,7 +173,7 @@ class Lookup(Rows):
 
     def _get(self, keys: Key | Iterable[Key]) -> Array:
         """Return what ``kv[keys]`` is where `keys` is no word of the table."""
-        return self.get_vector(keys) if isinstance(keys, KEY) else self.vectors_for(list(keys))
+        return self.get_vector(keys) if isinstance(keys, KEY) else self.vectors_for(listed(keys))
 
     def vectors_for(self, keys: Sequence[Key]) -> Array:
         """Return the vectors of several keys, (n, D).
@@ -232,6 +233,30 @@ class Lookup(Rows):
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
         scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
         return self.vectors / scale[:, None]  # type: ignore[no-any-return]
+
+
+def listed(keys: Any) -> list[Any]:
+    """Return several keys as a list; raise TypeError for bytes, slices, and what is no iterable."""
+    if isinstance(keys, bytes):
+        raise TypeError(f"{keys!r} is no word: a string is needed, as its decode() gives one")
+    if isinstance(keys, slice):
+        raise TypeError(f"keys={keys!r}: rows are kv.vectors[a:b], and their words kv.index_to_key[a:b]")
+    return list(checked_items("keys", keys, "a word, the number of a row, or a list of these"))
+
+
+def keys_or_vectors(given: Any) -> list[Any]:
+    """Return keys and vectors as a list: one alone stands for a list of one."""
+    if given is None:
+        return []
+    single = isinstance(given, KEY) or (isinstance(given, np.ndarray) and given.ndim == 1)
+    return [given] if single else listed(given)
+
+
+def check_queries(queries: Array, names: Sequence[str | int]) -> None:
+    """Raise ValueError, which names the query, where a row of `queries` (Q, D) holds NaN or infinity."""
+    bad = ~np.isfinite(queries).all(axis=1)
+    if bad.any():
+        raise ValueError(f"query {names[int(bad.argmax())]} holds NaN or infinity: it has no nearest words")
 
 
 def unit(vector: Array) -> Array:

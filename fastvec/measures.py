@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastvec import search
-from fastvec.lookup import KEY
+from fastvec.config import check_integers
+from fastvec.lookup import check_queries, keys_or_vectors
 from fastvec.sentences import Sentences
 
 EPSILON = 1e-6
@@ -48,15 +49,18 @@ class Measures(Sentences):
         KeyError
             If a key is not there.
         ValueError
-            If no positive key is given.
+            If no positive key is given; for NaN and infinity in a vector.
+        TypeError
+            If an argument is of a wrong kind.
 
         References
         ----------
         Levy, Goldberg, "Linguistic Regularities in Sparse and Explicit Word Representations", CoNLL 2014.
         """
+        check_integers(topn=topn, restrict_vocab=restrict_vocab)
         if topn is not None and topn < 1:
             return []
-        keys = [_as_list(positive), _as_list(negative)]
+        keys = [keys_or_vectors(positive), keys_or_vectors(negative)]
         if not keys[0]:
             raise ValueError("cannot compute similarity with no input")
         rows = slice(0, min(restrict_vocab or len(self), len(self)))
@@ -65,6 +69,7 @@ class Measures(Sentences):
         for product, side in zip(products, keys, strict=True):
             for key in side:
                 given = key if isinstance(key, np.ndarray) else self.get_vector(key, norm=True)
+                check_queries(given[None], ["(a vector)" if given is key else repr(key)])
                 product *= (1 + self.vectors[rows] @ given / norms) / 2
         scores = products[0] / (products[1] + np.float32(EPSILON))
         if topn is None:
@@ -116,11 +121,3 @@ class Measures(Sentences):
             return 0.0
         weights = [np.array(list(bag.values()), float) / bag.total() for bag in bags]
         return float(emd2(*weights, distances))
-
-
-def _as_list(keys: Any) -> list[Any]:
-    """A key or a vector alone stands for a list of one."""
-    if keys is None:
-        return []
-    single = isinstance(keys, KEY) or (isinstance(keys, np.ndarray) and keys.ndim == 1)
-    return [keys] if single else list(keys)

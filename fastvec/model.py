@@ -254,7 +254,7 @@ class Model(Attributes):
             if name not in self.wv.expandos and isinstance(values, np.ndarray):
                 self.wv.expandos[name] = _moved(values, places, len(vocab))
         for name, factors in held.locks().items():
-            if len(factors) == len(places) and name != "vectors_ngrams_lockf":
+            if len(factors) == len(places) and name in held.word_locks():
                 grown = np.ones(len(vocab), np.float32)
                 grown[places] = factors
                 factors = grown

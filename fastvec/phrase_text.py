@@ -114,6 +114,7 @@ def phrase_passes(
     source, output : Path
         The output is written atomically.
     passes : int
+        At most so many: a pass over a text of which the last one joined nothing ends it.
     workers, errors, **options
         As for `Phrases`.
     progress : callable(done, total), optional
@@ -132,10 +133,13 @@ def phrase_passes(
             model = Phrases(corpus_file=text, workers=workers, errors=errors, progress=progress, **options)
             if not model.corpus_word_count:
                 raise CorpusError(f"{source}: there is no word in it")
-            models.append(model)
             joined = Path(folder) / f"pass{number}.txt"
-            last = number == passes - 1
+            same = bool(models) and model.corpus_word_count == models[-1].corpus_word_count
+            last = same or number == passes - 1
+            models.append(model)
             with atomic_writer(output) if last else joined.open("wb") as file:
                 write_joined(model, text, file, workers, errors, progress)
+            if last:
+                break
             text = joined
     return models

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import search
+from fastvec.config import checked_int, checked_items
 from fastvec.model import Model
 from fastvec.vocab import Huffman
 
@@ -41,10 +43,14 @@ class Predictions(Model):
         ------
         RuntimeError
             Without negative sampling, or where there are word vectors alone.
+        TypeError
+            If an argument is of a wrong kind.
         """
         if not self.config.negative or self.vocab is None:
             raise RuntimeError("there are no output vectors: the model has no vocabulary, or negative=0")
-        rows = [row for word in context_words_list if (row := self.wv.get_index(word, -1)) >= 0]
+        topn = checked_int("topn", topn, -(1 << 62), 1 << 62)
+        words = checked_items("context_words_list", context_words_list, "a list of words")
+        rows = [row for word in words if (row := self.wv.get_index(word, -1)) >= 0]
         if not rows:
             logger.warning("None of the words of the context is in the vocabulary.")
             return None
@@ -78,13 +84,21 @@ class Predictions(Model):
         ------
         RuntimeError
             Without hierarchical softmax.
+        TypeError
+            If an argument is of a wrong kind.
         """
         if not self.config.hs or self.vocab is None:
             raise RuntimeError("score needs hierarchical softmax: a model with hs=1, and a vocabulary")
         c, find = self.config, self.wv.get_index
+        total = checked_int("total_sentences", total_sentences, -(1 << 62), 1 << 62)
+        given = checked_items("sentences", sentences, "a list of lists of words")
         ids = (
-            [row for word in sentence if (row := find(word, -1)) >= 0]
-            for _, sentence in zip(range(total_sentences), sentences, strict=False)
+            [
+                row
+                for word in checked_items("sentence", words, "a list of words")
+                if (row := find(word, -1)) >= 0
+            ]
+            for words in islice(given, max(0, total))
         )
         return sentence_scores(
             ids,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastvec.config import check_integers, checked_int
 from fastvec.lookup import Lookup
 from fastvec.quantised import Quantised, stored_rows
 from fastvec.words import WordTable
@@ -48,6 +49,7 @@ class Smaller(Lookup):
         """
         if dtype is not None and dtype not in TYPES:
             raise ValueError(f"dtype={dtype!r}: choose one of {', '.join(TYPES)}")
+        check_integers(keep=keep)
         if keep is not None and keep < 0:
             raise ValueError(f"keep={keep}: give the number of words to keep")
         n = len(self) if keep is None else min(keep, len(self))
@@ -81,11 +83,10 @@ class Smaller(Lookup):
         ------
         ValueError
             For another `dim`, or if a number is not finite.
+        TypeError
+            If `dim` is no integer.
         """
-        if not 1 <= dim <= self.vector_size:
-            raise ValueError(
-                f"dim={dim}: vectors of {self.vector_size} numbers have 1 to {self.vector_size} components"
-            )
+        dim = checked_int("dim", dim, 1, self.vector_size)
         mean = np.zeros(self.vector_size)
         for _, block in self._blocks():
             mean += block.sum(axis=0)

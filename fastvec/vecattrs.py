@@ -192,9 +192,13 @@ class VectorAttributes(Lookup):
         )
         return self.adopt(words, vectors, lockf)
 
-    def locks(self) -> dict[str, NDArray[np.float32]]:
-        """Return the lock factors by the names of their attributes."""
+    def word_locks(self) -> dict[str, NDArray[np.float32]]:
+        """Return the lock factors of rows that words have, by the names of their attributes."""
         return {"vectors_lockf": self.vectors_lockf}
+
+    def locks(self) -> dict[str, NDArray[np.float32]]:
+        """Return all lock factors by the names of their attributes."""
+        return self.word_locks()
 
     def trained_rows(self) -> dict[str, Array]:
         """Return the matrices that training changes, by the names of their attributes; the words' rows come first."""

@@ -65,7 +65,7 @@ shrink_windows, cbow_classic
         Kept with the model.
     hashfxn, null_word, sorted_vocab, batch_words
         Have no effect: vectors begin with random numbers by row; there is no null word; words are always in the order
-        of their counts; text is cut into spans of one size.
+        of their counts; text is cut into spans of one size. The last three are attributes, as in gensim.
     errors : {"strict", "replace", "ignore"}
         What to do with bytes of a file that are not UTF-8.
     progress : bool or callable, optional

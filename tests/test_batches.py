@@ -31,6 +31,13 @@ def assert_same(kv, found, one_by_one):
         assert np.allclose(values, [value for _, value in alone], atol=1e-6)
 
 
+def test_the_number_of_a_query_counts_from_the_first_block_on(kv, block):
+    vectors = np.ones((20, 20), np.float32)
+    vectors[13, 4] = np.inf
+    with pytest.raises(ValueError, match="query 13 holds"):
+        kv.most_similar_batch(vectors)
+
+
 @pytest.mark.parametrize("restrict_vocab", [None, 50, 10_000])
 def test_words_as_one_by_one(kv, block, restrict_vocab):
     keys = [f"w{i}" for i in range(0, 40, 2)] + [41, np.int64(299)]

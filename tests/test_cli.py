@@ -295,6 +295,16 @@ def test_evaluation(fastvec, vectors, tmp_path):
     assert second.startswith(f"{pairs}: Spearman ") and "25.0 % of the pairs left out" in second
 
 
+def test_evaluation_without_a_known_word_is_an_error(fastvec, vectors, tmp_path):
+    analogies, pairs = tmp_path / "analogies.txt", tmp_path / "pairs.tsv"
+    analogies.write_text(": all\na_1 nonesuch b_1 b_2\nno no no no\n")
+    pairs.write_text("no\tb_1\t3\n" * 3)
+    answer = fastvec("eval", vectors, "--analogies", analogies)
+    assert one_line(*answer) and f"{analogies}: all four words are known in 0 of 2 questions" in answer[2]
+    answer = fastvec("eval", vectors, "--pairs", pairs)
+    assert one_line(*answer) and "both words are known in 0 of 3 pairs" in answer[2]
+
+
 @pytest.mark.parametrize("mark", ["\t", ",", " ", ", ", "   "])
 def test_evaluation_of_files_of_other_dress(fastvec, vectors, tmp_path, mark):
     analogies, pairs = tmp_path / "analogies.txt", tmp_path / "pairs"

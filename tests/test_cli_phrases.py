@@ -52,6 +52,18 @@ def test_texts(corpus, monkeypatch, passes, block):
     assert sorted(p.name for p in Path().iterdir()) == ["in.txt", "out.txt"]
 
 
+def test_passes_end_where_the_last_one_joined_nothing(corpus, capsys):
+    corpus.write_text("a_b c\n" * 9 + corpus.read_text())  # a_b is found in each pass, and joined in none
+    sentences = [["a_b", "c"]] * 9 + SENTENCES
+    counts = [sum(map(len, expected(n, sentences))) for n in range(10)]
+    needed = next(n for n in range(9) if counts[n] == counts[n + 1])
+    assert run(corpus, "-o", "few.txt", "--passes", 1000, *FAST) == 0
+    assert len(capsys.readouterr().out.splitlines()) == needed + 3  # two of the same length, and "saved"
+    joined = "".join(" ".join(sentence) + "\n" for sentence in expected(9, sentences))
+    assert Path("few.txt").read_text() == joined
+    assert sorted(p.name for p in Path().iterdir()) == ["few.txt", "in.txt"]
+
+
 @pytest.mark.parametrize("block", [7, 64, 1 << 20])
 def test_one_huge_line_and_several_files(tmp_path, monkeypatch, block):
     monkeypatch.setattr(text, "BLOCK_BYTES", block)

@@ -56,6 +56,43 @@ def without():
     return FastTextKeyedVectors._from_rows(WordTable.from_words(WORDS), rows, COUNTS, None, Subwords(max_n=0))
 
 
+# ---- Lock factors
+
+
+@pytest.mark.parametrize("subwords", [True, False])
+def test_lock_factors_go_with_their_words(subwords, without):
+    kv = in_memory() if subwords else without
+    factors = dict(zip(WORDS, (np.arange(7, dtype=np.float32) / 8).tolist(), strict=True))
+    kv.vectors_lockf = kv.vectors_vocab_lockf = np.array(list(factors.values()), np.float32)
+    kv.vectors_ngrams_lockf = np.array([0.25], np.float32)
+    kv.counts = COUNTS[::-1].copy()
+
+    def check(found, new=()):
+        expected = [factors.get(word, 1) for word in found.words]
+        assert found.vectors_lockf.tolist() == found.vectors_vocab_lockf.tolist() == expected
+        assert found.vectors_ngrams_lockf.tolist() == [0.25] and set(new) < set(found.words)
+        assert not any(np.shares_memory(a, b) for a, b in zip(found.locks().values(), before, strict=True))
+
+    before = list(kv.locks().values())
+    check(kv.filter(lambda word: "east" in word))
+    check(kv.without(["east"]))
+    check(kv.merge(kv.filter(lambda word: word == "a")))
+    grown = kv.copy()
+    grown.add_vectors(["new", "words"], np.ones((2, 6)))
+    check(grown, ["new", "words"])
+    kv.sort_by_descending_frequency()
+    assert list(kv.words) == WORDS[::-1]
+    check(kv)
+
+
+def test_one_lock_factor_for_all_stays_one():
+    kv = in_memory()
+    kv.vectors_vocab_lockf = np.zeros(1, np.float32)
+    assert kv.without(["east"]).vectors_vocab_lockf.tolist() == [0]
+    kv.add_vector("new", np.ones(6))
+    assert kv.vectors_vocab_lockf.tolist() == [0]
+
+
 # ---- Vectors
 
 

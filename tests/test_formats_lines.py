@@ -1,6 +1,7 @@
 """Lines of a word and numbers: each number what Python makes of it, whichever way it is read."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -86,6 +87,22 @@ def test_plain_numbers_take_the_short_way(number):
 def test_what_is_no_number(each_backend, bad):
     with pytest.raises(FormatError, match=r"line 2: .* is not a word and 1 numbers"):
         found(f"a 1\nb {bad}\n".encode())
+
+
+def test_the_filters_of_warnings_are_left_alone(monkeypatch):
+    """They are the whole process's, and other threads go by them."""
+
+    def changed(*_, **__):
+        raise AssertionError
+
+    for name in ("catch_warnings", "simplefilter", "filterwarnings"):
+        monkeypatch.setattr(warnings, name, changed)
+    assert found(b"a 1e300 nan\n. . -inf 2\n") == (
+        [b"a", b". ."],
+        [[1e300, pytest.approx(np.nan, nan_ok=True)], [-np.inf, 2]],
+    )
+    with pytest.raises(FormatError, match="not a word and 1 numbers"):
+        found(b"a 1_0\n")
 
 
 def test_blanks_and_ends(each_backend):

@@ -161,6 +161,20 @@ def test_what_cannot_be_written(path):
     assert not list(path.parent.iterdir())
 
 
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_both_files_stay_where_the_vectors_cannot_be_written(tmp_path, append, suffix, monkeypatch):
+    monkeypatch.setattr(word2vec, "LINES", 2)  # some are written before the word that does not fit
+    path, vocab = tmp_path / f"vectors{suffix}", tmp_path / f"vocab{suffix}"
+    for file in (path, vocab):
+        file.write_bytes(b"older\n")
+    words = WordTable.from_words([*WORDS[:3], "two words"])
+    with pytest.raises(ValueError, match="holds a space"):
+        word2vec.write(path, words, VECTORS, COUNTS, fvocab=vocab, append=append)
+    assert path.read_bytes() == vocab.read_bytes() == b"older\n"
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, vocab.name}
+
+
 def test_encodings(path):
     path.write_bytes(b"2 1\ncaf\xe9 1\na 2\n")
     with pytest.raises(FormatError, match=r"word 0, .*utf8|word 0: .*utf8"):

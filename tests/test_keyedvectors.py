@@ -44,6 +44,66 @@ def test_words_and_rows(kv):
     assert kv.get_vecattr("east", "count") == 5
 
 
+@pytest.mark.parametrize(
+    "ask, says",
+    [
+        (lambda kv: kv[None], "keys=None: a word"),
+        (lambda kv: kv[2.5], "keys=2.5: a word"),
+        (lambda kv: kv[b"east"], "b'east' is no word"),
+        (lambda kv: kv[1:3], r"slice\(1, 3, None\): rows are kv.vectors"),
+        (lambda kv: kv.most_similar(2.5), "keys=2.5: a word"),
+        (lambda kv: kv.most_similar_cosmul(b"east"), "b'east' is no word"),
+        (lambda kv: kv.most_similar("east", topn="3"), "topn='3'"),
+        (lambda kv: kv.most_similar("east", topn=2.5), "topn=2.5"),
+        (lambda kv: kv.most_similar("east", clip_start="1"), "clip_start='1'"),
+        (lambda kv: kv.most_similar("east", clip_end=2.5), "clip_end=2.5"),
+        (lambda kv: kv.similar_by_word("east", restrict_vocab="3"), "restrict_vocab='3'"),
+        (lambda kv: kv.most_similar_cosmul("east", topn="3"), "topn='3'"),
+        (lambda kv: kv.most_similar_batch(None), "keys=None: a word"),
+        (lambda kv: kv.most_similar_batch(["east"], topn="3"), "topn='3'"),
+        (lambda kv: kv.analogies(None), "questions=None: a list of"),
+        (lambda kv: kv.analogies([("east", 1, 2)], restrict_vocab=2.5), "restrict_vocab=2.5"),
+        (lambda kv: kv.reduce(2.5), "dim=2.5"),
+        (lambda kv: kv.convert(keep="3"), "keep='3'"),
+    ],
+)
+def test_what_is_of_a_wrong_kind_is_named(kv, ask, says):
+    with pytest.raises(TypeError, match=says):
+        ask(kv)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_queries_must_be_finite(kv, value):
+    vector = np.array([value, 1], np.float32)
+    for ask in (kv.most_similar, kv.similar_by_vector, kv.most_similar_cosmul):
+        with pytest.raises(ValueError, match=r"query \(a vector\) holds NaN or infinity"):
+            ask(vector)
+    with pytest.raises(ValueError, match=r"query 'east', \(a vector\) holds"):
+        kv.most_similar(["east", vector], topn=None)
+    with pytest.raises(ValueError, match="query 4 holds"):
+        kv.most_similar_batch(np.array([[1, 2]] * 4 + [vector, vector]))
+
+
+def test_a_word_that_is_not_finite_is_no_query_and_no_answer(kv):
+    kv = kv.copy()
+    kv.add_vector("bad", [np.nan, 1])
+    with pytest.raises(ValueError, match="query 'bad' holds"):
+        kv.most_similar("bad")
+    with pytest.raises(ValueError, match="query 1 holds"):
+        kv.most_similar_batch(["east", "bad"])
+    with pytest.raises(ValueError, match="query 1 holds"):
+        kv.analogies([("north", "east", "south"), ("north", "bad", "east")])
+    assert "bad" not in dict(kv.most_similar("east"))
+
+
+def test_integers_of_numpy_are_integers(kv):
+    two = np.int64(2)
+    assert kv.most_similar("east", topn=two, restrict_vocab=np.int32(3)) == kv.most_similar(
+        "east", [], 2, 0, 3
+    )
+    assert kv.reduce(np.uint8(1)).vector_size == 1
+
+
 def test_vectors_of_keys(kv):
     assert kv["east"].tolist() == [3, 0] == kv[1].tolist() == kv[np.int64(1)].tolist()
     assert kv[["east", 0]].tolist() == [[3, 0], [0, 2]] and kv[np.array([3])].tolist() == [[0, -1]]

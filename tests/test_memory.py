@@ -11,7 +11,9 @@ from fastvec._memory import LARGE, allocate
 def test_an_array_of_any_size_can_be_written_and_read(shape, dtype):
     found = allocate(shape, dtype)
     found[:] = 7
-    assert found.shape == shape and found.dtype == dtype and found.flags.writeable and found.flags.c_contiguous
+    assert (
+        found.shape == shape and found.dtype == dtype and found.flags.writeable and found.flags.c_contiguous
+    )
     assert (found == 7).all()
 
 

@@ -20,9 +20,11 @@ NUMBERS = (np.float16, np.float32, np.float64, np.array)
 FLAGS = (np.bool_, np.int64, float)
 OPTIONS = {
     **dict.fromkeys(["vector_size", "window", "seed", "epochs", "min_count", "negative", "workers"], (2, INTEGERS)),
+    "batch_words": (2, INTEGERS),
     **dict.fromkeys(["max_vocab_size", "max_final_vocab"], (50, INTEGERS)),
     **dict.fromkeys(["alpha", "min_alpha", "sample", "ns_exponent"], (1 / 64, NUMBERS)),
-    **dict.fromkeys(["sg", "hs", "cbow_mean", "shrink_windows", "cbow_classic", "compute_loss"], (True, FLAGS)),
+    **dict.fromkeys(["sg", "hs", "cbow_mean", "shrink_windows", "cbow_classic"], (True, FLAGS)),
+    **dict.fromkeys(["compute_loss", "sorted_vocab", "null_word"], (True, FLAGS)),
     "comment": ("of clusters", (np.str_,)),
 }  # fmt: skip
 
@@ -35,7 +37,7 @@ def train(model, sentences=SENTENCES, **options):
 
 
 def test_the_table_here_holds_every_option():
-    beside = {"sentences", "corpus_file", "hashfxn", "null_word", "trim_rule", "sorted_vocab", "batch_words"}
+    beside = {"sentences", "corpus_file", "hashfxn", "trim_rule"}
     assert set(inspect.signature(Word2Vec).parameters) == {
         *OPTIONS,
         *beside,

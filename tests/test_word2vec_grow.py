@@ -51,6 +51,16 @@ def test_rows_move_with_their_words(kind):
     assert np.shares_memory(model.wv.vectors, model._weights.input)
 
 
+def test_lock_factors_of_subwords_move_with_their_words():
+    model = FastText(OLD, **OPTIONS, bucket=50)
+    locked = {word: i / 32 for i, word in enumerate(model.wv.index_to_key)}
+    model.wv.vectors_vocab_lockf = np.array(list(locked.values()), np.float32)
+    model.wv.vectors_ngrams_lockf = np.arange(50, dtype=np.float32)
+    model.build_vocab(NEW, update=True)
+    assert model.wv.vectors_vocab_lockf.tolist() == [locked.get(word, 1) for word in model.wv.words]
+    assert model.wv.vectors_ngrams_lockf.tolist() == list(range(50))
+
+
 def test_the_same_tree_keeps_its_nodes():
     model = Word2Vec(OLD, **OPTIONS, hs=1, negative=0)
     nodes = model.syn1.copy()

@@ -346,6 +346,21 @@ def test_what_models_cannot_say(model):
         Word2Vec(SENTENCES, **OPTIONS, hs=1, negative=0).predict_output_word(["a_1"])
 
 
+@pytest.mark.parametrize(
+    "ask, says",
+    [
+        (lambda model: model.predict_output_word(None), "context_words_list=None: a list of words"),
+        (lambda model: model.predict_output_word(["a_1"], topn="3"), "topn='3'"),
+        (lambda model: model.score(None), "sentences=None: a list of lists"),
+        (lambda model: model.score([["a_1"], None]), "sentence=None: a list of words"),
+        (lambda model: model.score([["a_1"]], total_sentences="3"), "total_sentences='3'"),
+    ],
+)
+def test_what_is_of_a_wrong_kind_is_named(ask, says):
+    with pytest.raises(TypeError, match=says):
+        ask(Word2Vec(SENTENCES, **OPTIONS, hs=1))
+
+
 # ---- Files and copies
 
 

@@ -118,9 +118,25 @@ def bytes_left(file: BinaryIO) -> int | None:
 
 @contextlib.contextmanager
 def open_output(path: StrPath, append: bool = False) -> Iterator[BinaryIO]:
-    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2 or .xz compresses it."""
-    with Path(path).open("ab") if append else atomic_writer(path) as file, _compressed(file, path) as stream:
+    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2 or .xz compresses it.
+
+    Where the block fails, the file stays as it was.
+    """
+    with _appender(path) if append else atomic_writer(path) as file, _compressed(file, path) as stream:
         yield cast(BinaryIO, stream)
+
+
+@contextlib.contextmanager
+def _appender(path: StrPath) -> Iterator[BinaryIO]:
+    """Open a file for appending; what was appended is cut off where the block fails."""
+    with Path(path).open("ab") as file:
+        end = file.tell() if file.seekable() else None
+        try:
+            yield file
+        except BaseException:
+            if end is not None:
+                file.truncate(end)
+            raise
 
 
 def _compressed(file: BinaryIO, path: StrPath) -> contextlib.AbstractContextManager[Any]:

@@ -1,7 +1,6 @@
 """Text of a word and its numbers a line: what word2vec's text files and GloVe's have in common."""
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
@@ -153,9 +152,9 @@ def _is_number(field: bytes) -> bool:
 
 def _numbers(text: bytes) -> Numbers | None:
     """Return the numbers of `text`, or None if it holds something else."""
+    if b"_" in text:  # Python's numbers may hold it
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)
-            return np.fromstring(text.decode("ascii"), np.float64, sep=" ")
-    except (ValueError, DeprecationWarning):
+        return np.array([float(field) for field in text.split()], np.float64)
+    except ValueError:
         return None

@@ -4,6 +4,7 @@ A line ``V D``, then V words. Binary: ``word``, a space, D little-endian float32
 line of ``word`` and D numbers, separated by spaces.
 """
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -298,6 +299,8 @@ def write(
 ) -> None:
     """Write a file of the word2vec program, atomically; gzip, bzip2 or xz where its name ends so.
 
+    Where this fails, the file and `fvocab` stay as they were.
+
     Parameters
     ----------
     path : str or path
@@ -324,15 +327,16 @@ def write(
         `fvocab` without counts, or a word that this format cannot hold.
     """
     order = np.arange(len(words)) if counts is None else np.argsort(-counts, kind="stable")
-    if fvocab is not None:
-        if counts is None:
-            raise ValueError(
-                f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known"
-            )
-        with open_output(fvocab, append) as file:
-            lines = (f"{prefix}{words[i]} {counts[i]}\n".encode() for i in order.tolist())
-            file.writelines(lines)
-    with open_output(path, append) as file:
+    with contextlib.ExitStack() as opened:
+        if fvocab is not None:
+            if counts is None:
+                raise ValueError(
+                    f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known"
+                )
+            vocabulary = opened.enter_context(open_output(fvocab, append))
+            vocabulary.writelines(f"{prefix}{words[i]} {counts[i]}\n".encode() for i in order.tolist())
+            vocabulary.flush()  # it takes its name last, when there is little left to fail
+        file = opened.enter_context(open_output(path, append))
         if write_header:
             file.write(f"{len(words) if total_vec is None else total_vec} {vectors.shape[1]}\n".encode())
         for heads, rows in _blocks(words, vectors, order, prefix.encode()):

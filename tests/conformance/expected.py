@@ -6,7 +6,6 @@ PRIVATE = "a private function of gensim's"
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
     "test_fasttext": {
         "TestFastTextModel.test_estimate_memory": "the bytes that gensim guesses for its own structures",
-        "NativeTrainingContinuationTest.test_sanity": "model.sorted_vocab is not there",
         "SaveFacebookFormatModelTest.test_cbow": "hs and negative together: the saved file states negative=0",
         "SaveFacebookFormatModelTest.test_skipgram": "hs and negative together: the saved file states negative=0",
         "UnicodeVocabTest.test_ascii": PRIVATE,
