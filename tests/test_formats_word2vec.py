@@ -127,6 +127,13 @@ def test_any_vectors_come_back(tmp_path_factory, vectors, binary, data):
     )
 
 
+@pytest.mark.parametrize("numbers", [b"1234", b"3.14 299"])
+def test_floats_whose_bytes_are_digits(path, numbers):
+    vectors = np.frombuffer(numbers, "<f4")[None]
+    word2vec.write(path, WordTable.from_words(["0"]), vectors, binary=True)
+    assert np.array_equal(word2vec.read(path, binary=True)[1], vectors)
+
+
 @pytest.mark.parametrize("binary", [False, True])
 @pytest.mark.parametrize("shape", [(0, 3), (0, 300), (3, 1)])
 def test_small_shapes(path, binary, shape):

@@ -173,7 +173,9 @@ def _read_binary(
     """Read words and rows. `offset` counts the bytes of the file that went before."""
     count, width = shape
     wanted = min(count, limit or count)
-    if is_text_record(peek(file)):
+    line = peek(file).partition(b"\n")[0]
+    as_binary = len(line.partition(b" ")[2]) == 4 * width  # bytes of floats may be digits, too
+    if is_text_record(line) and not as_binary:
         _fail(path, "line 2", "this is the text format; leave out binary=True")
     _expect_room(file, path, count, width, 4 * width + 1)
     source = Source(file, path, bytes_left(file), offset)
