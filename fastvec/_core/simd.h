@@ -7,6 +7,8 @@
  * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
  * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
  * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
+ * vi            a register of VF_WIDTH int32;  vi_float(a)  as floats
+ * vi_dot(sum,a,b)       sum + the products of VI_CODES int8 with as many int16, those of neighbours added up
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update
  * VF_QUERIES            registers of queries in a tile of a search, with six rows each */
@@ -87,6 +89,14 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1)));
 }
+typedef __m512i vi;
+enum { VI_CODES = 32 };
+static FV_INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
+static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
+    __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)a));
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(wide, _mm512_loadu_si512(b)));
+}
+static FV_INLINE vf vi_float(vi a) { return _mm512_cvtepi32_ps(a); }
 
 #elif defined(__AVX2__)
 
@@ -117,6 +127,14 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
 }
+typedef __m256i vi;
+enum { VI_CODES = 16 };
+static FV_INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
+static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
+    __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)a));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(wide, _mm256_loadu_si256((const __m256i *)b)));
+}
+static FV_INLINE vf vi_float(vi a) { return _mm256_cvtepi32_ps(a); }
 
 #elif defined(__SSE2__) || defined(_M_X64)
 
@@ -160,6 +178,14 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
     _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
 }
+typedef __m128i vi;
+enum { VI_CODES = 8 };
+static FV_INLINE vi vi_zero(void) { return _mm_setzero_si128(); }
+static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
+    __m128i codes = _mm_loadl_epi64((const __m128i *)a), wide = _mm_srai_epi16(_mm_unpacklo_epi8(codes, codes), 8);
+    return _mm_add_epi32(sum, _mm_madd_epi16(wide, _mm_loadu_si128((const __m128i *)b)));
+}
+static FV_INLINE vf vi_float(vi a) { return _mm_cvtepi32_ps(a); }
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
 
@@ -194,6 +220,15 @@ static FV_INLINE vf vf_exp2i(vf n) {
 static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
 }
+typedef int32x4_t vi;
+enum { VI_CODES = 8 };
+static FV_INLINE vi vi_zero(void) { return vdupq_n_s32(0); }
+static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
+    int16x8_t wide = vmovl_s8(vld1_s8(a)), other = vld1q_s16(b);
+    sum = vmlal_s16(sum, vget_low_s16(wide), vget_low_s16(other));
+    return vmlal_s16(sum, vget_high_s16(wide), vget_high_s16(other));
+}
+static FV_INLINE vf vi_float(vi a) { return vcvtq_f32_s32(a); }
 
 #else
 
@@ -249,6 +284,11 @@ static FV_INLINE void vf_sum4(vf a, vf b, vf c, vf d, float *out) {
     out[2] = c;
     out[3] = d;
 }
+typedef int32_t vi;
+enum { VI_CODES = 1 };
+static FV_INLINE vi vi_zero(void) { return 0; }
+static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) { return sum + *a * *b; }
+static FV_INLINE vf vi_float(vi a) { return (float)a; }
 
 #endif
 

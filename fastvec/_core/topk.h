@@ -12,6 +12,9 @@
  * Algorithms, 3.1), is computed again as for one query, and that score enters the heap if it does exceed it. There are
  * some k log(n / k) of them.
  *
+ * One query against int8: its numbers, rounded to int16, choose in the same way. The error is half a step of theirs
+ * times the sum of the row's sizes, at most 127 each.
+ *
  * Registers run along the dimensions, the last one of a row up to its very end: where it overlaps the one before, the
  * query holds zeros. So a row may begin and end anywhere, nothing beside it is read, and a pair's score has the
  * same bits whatever other rows and queries are asked beside it. */
@@ -42,6 +45,8 @@ typedef struct {
     int64_t count, excluded, k;
     float *single;          /* set by fv_prepare: query after query, as one row meets it */
     float *tiles, *norms, *bars, *block; /* ... where there are several: as tiles, and room for a block of rows */
+    int16_t *codes;         /* ... where there is one, for rows of int8: in steps of `step`, or NULL */
+    float step;
 } fv_queries;
 
 static FV_INLINE int64_t fv_steps(int64_t width) { return width > 0 ? (width + VF_WIDTH - 1) / VF_WIDTH : 1; }
@@ -57,7 +62,8 @@ static FV_INLINE int64_t fv_lanes(int64_t count) { return (count + VF_WIDTH - 1)
 /* Numbers that fv_prepare writes. */
 static FV_INLINE int64_t fv_scratch_size(int64_t count, int64_t width) {
     const int64_t padded = fv_steps(width) * VF_WIDTH;
-    return count * padded + (count > 1 ? fv_lanes(count) * (width + 2) + FV_SCAN_ROWS * padded : 0);
+    if (count == 1) return padded + width / 2 + VI_CODES;
+    return count * padded + fv_lanes(count) * (width + 2) + FV_SCAN_ROWS * padded;
 }
 
 /* A query of its own: registers along the dimensions, the last one up to the end, zeros where it overlaps. */
@@ -71,6 +77,21 @@ static FV_INLINE void fv_spread(const float *query, int64_t width, float *out) {
         }
 }
 
+/* One query in int16, the last register up to the end, as in fv_spread. The sums of longer rows would not fit into int32. */
+static void fv_round_query(fv_queries *q, const float *query, int64_t width, int16_t *out) {
+    float greatest = 0.0f;
+    int64_t i;
+    q->codes = NULL;
+    for (i = 0; i < width; i++) greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
+    if (width < VI_CODES || width > 4096 || !(greatest > 1e-30f && greatest < 1e30f)) return;
+    q->codes = out;
+    q->step = greatest / 32767.0f;
+    for (i = 0; i < (width + VI_CODES - 1) / VI_CODES * VI_CODES; i++) {
+        const int64_t begin = i / VI_CODES * VI_CODES, over = begin + VI_CODES > width ? begin + VI_CODES - width : 0;
+        out[i] = (int16_t)(i - over >= begin ? rintf(query[i - over] / q->step) : 0.0f);
+    }
+}
+
 /* Queries in the two orders in which they are read; `scratch` has room for fv_scratch_size. */
 static void fv_prepare(fv_queries *q, const float *queries, int64_t width, float *scratch) {
     const int64_t padded = fv_steps(width) * VF_WIDTH, lanes = fv_lanes(q->count);
@@ -78,7 +99,11 @@ static void fv_prepare(fv_queries *q, const float *queries, int64_t width, float
     float *out;
     q->single = scratch;
     for (i = 0; i < q->count; i++) fv_spread(queries + i * width, width, q->single + i * padded);
-    if (q->count == 1) return;
+    q->codes = NULL;
+    if (q->count == 1) {
+        fv_round_query(q, queries, width, (int16_t *)(scratch + padded));
+        return;
+    }
     q->tiles = q->single + q->count * padded;
     q->norms = q->tiles + lanes * width;
     q->bars = q->norms + lanes;
@@ -353,7 +378,41 @@ static FV_INLINE void fv_scan_kind(const int kind, const int several, const fv_r
     }
 }
 
+/* One query in int16 against rows of int8 whose norms are known. */
+static void fv_scan_codes(const fv_rows *r, fv_queries *q) {
+    const vf fresh = fv_fresh(r->width);
+    const float slack = (0.51f * q->step + 1e-6f * 32767.0f * q->step) * 127.0f * (float)r->width;
+    int64_t begin, d;
+    int i;
+    for (begin = 0; begin < r->n; begin += 4) {
+        const int n = (int)(r->n - begin < 4 ? r->n - begin : 4);
+        float dot[4], exact[4];
+        vi sum[4];
+        FV_UNROLL for (i = 0; i < 4; i++) {
+            const int8_t *const row = (const int8_t *)(r->rows + (begin + (i < n ? i : n - 1)) * r->stride);
+            const int16_t *code = q->codes;
+            sum[i] = vi_zero();
+            FV_UNROLL_4 for (d = 0; d + VI_CODES <= r->width; d += VI_CODES, code += VI_CODES)
+                sum[i] = vi_dot(sum[i], row + d, code);
+            if (d < r->width) sum[i] = vi_dot(sum[i], row + r->width - VI_CODES, code);
+        }
+        vf_sum4(vi_float(sum[0]), vi_float(sum[1]), vi_float(sum[2]), vi_float(sum[3]), dot);
+        for (i = 0; i < n; i++) {
+            const float norm = r->norms[begin + i], scale = r->scales ? r->scales[begin + i] : 1.0f;
+            const float factor = norm > 0.0f ? scale / norm : 0.0f;
+            const char *const row = r->rows + (begin + i) * r->stride;
+            if (dot[i] * q->step * factor + slack * fabsf(factor) <= q->best[0]) continue;
+            fv_pass(FV_INT8, 1, &row, q->single, fresh, r->width, exact, NULL);
+            if (exact[0] * factor > q->best[0]) fv_offer(q, 0, exact[0] * factor, r->first + begin + i);
+        }
+    }
+}
+
 static void fv_scan(const fv_rows *r, fv_queries *q) {
+    if (r->kind == FV_INT8 && q->codes && r->norms) {
+        fv_scan_codes(r, q);
+        return;
+    }
     switch (2 * r->kind + (q->count > 1)) {
 #define FV_CASE(kind, several) case 2 * kind + several: fv_scan_kind(kind, several, r, q); break;
     FV_CASE(FV_FLOAT32, 0)
