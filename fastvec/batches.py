@@ -157,7 +157,7 @@ class Batches(Indexing):
                 unit, hidden = questions(some, self.vectors_for)
             check_queries(unit, range(start, start + len(unit)))
             if index is None:
-                found = top_k(self.vectors, self._norms, unit, wanted, hidden, 0, rows, workers)
+                found = top_k(self.vectors, self._norms_for_search(), unit, wanted, hidden, 0, rows, workers)
             else:
                 found = index.search(unit, wanted, hidden, workers)
             if original is not None:

@@ -298,7 +298,7 @@ class _Lookup:
         self._table = _backend.vocab.TokenTable(vocab.words.text, vocab.words.offsets)
         self._room = IdRoom()
 
-    def scan(self, data: Any, starts: bool) -> list[Part]:
+    def scan(self, data: Any, starts: bool, place: int) -> list[Part]:
         ids = self._room(len(data) + 1)
         return [Part.of(self._table.scan(data, ids), ids)]
 

@@ -134,7 +134,7 @@ class KeyedVectors(Measures, Batches, Smaller):
         if index is not None:
             ids, scores = index.search(mean[None], topn, hidden, workers=1)
         else:
-            ids, scores = top_k(self.vectors, self._norms, mean[None], topn, hidden, start, stop)
+            ids, scores = top_k(self.vectors, self._norms_for_search(), mean[None], topn, hidden, start, stop)
         found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(self.words[i], score) for i, score in found if i >= 0]
 

@@ -219,6 +219,11 @@ class Lookup(Rows):
             self._norms = search.row_norms(self._vectors)
         return self._norms
 
+    def _norms_for_search(self) -> NDArray[np.float32] | None:
+        """The norms where they are known; and those of halves that nobody can change, which cost time on the way."""
+        halves = isinstance(self._vectors, np.ndarray) and self._vectors.dtype == np.float16
+        return self.norms if halves and not self._vectors.flags.writeable else self._norms
+
     def fill_norms(self, force: bool = False) -> None:
         """Compute `norms` now; `force` after vectors were changed in place."""
         if force:

@@ -72,7 +72,7 @@ class PhraseTally:
         self._lock = threading.Lock()
         self._room = IdRoom()
 
-    def scan(self, data: Any, starts: bool) -> list[Part]:
+    def scan(self, data: Any, starts: bool, place: int) -> list[Part]:
         """Count the words and pairs of a block."""
         data = memoryview(data)
         number = self._take()

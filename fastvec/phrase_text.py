@@ -23,7 +23,7 @@ class _BlockJoiner:
     def __init__(self, joiner: Any) -> None:
         self._joiner = joiner
 
-    def scan(self, data: Any, starts: bool) -> list[Part]:
+    def scan(self, data: Any, starts: bool, place: int) -> list[Part]:
         raw = bytes(data)
         cut = raw.find(b"\n") + 1 or len(raw)
         first, stop, begun = self._joiner.join(raw[:cut], False, False)

@@ -93,6 +93,7 @@ def joined(old: Vocab, more: Vocab, keep: NDArray[np.bool_]) -> tuple[Vocab, NDA
         np.concatenate([old.words.text, fresh.words.text]),
         np.concatenate([old.words.offsets, fresh.words.offsets[1:] + len(old.words.text)]),
         np.concatenate([counts, fresh.counts]),
+        np.arange(len(old) + len(fresh)),
     )
     vocab = Vocab(WordTable(text, offsets), counts, more.corpus_words, more.corpus_sentences)
     return vocab, _table(old).ids_in(vocab.words.text, vocab.words.offsets, vocab.words.slots)

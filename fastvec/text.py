@@ -30,6 +30,7 @@ from fastvec.errors import CorpusError, CorpusTypeError
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
 Errors = Literal["strict", "replace", "ignore"]
 Progress = Callable[[int, int | None], object]
+_Block = tuple[Path, memoryview, bool, int]  # file, text, whether it begins the file, place
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at a time: what a core's caches hold, and a few milliseconds of work."""
@@ -38,7 +39,6 @@ BATCH_WORDS = 1 << 15
 PROGRESS_SECONDS = 0.2
 BOM = b"\xef\xbb\xbf"
 """What some editors write at the beginning of a file in UTF-8; it belongs to no word."""
-
 SENTENCE_WORDS = 10_000
 """Words of a sentence of the readers below, at most, unless they are told otherwise."""
 
@@ -185,8 +185,8 @@ class Scanner(Protocol):
 
     in_order: bool
 
-    def scan(self, data: Any, starts: bool) -> list[Part]:
-        """Take a block of text; `starts`: the first one of its file."""
+    def scan(self, data: Any, starts: bool, place: int) -> list[Part]:
+        """Take a block of text, `starts`: the first of its file; its words' places: `place` + their offsets in it."""
 
     def add(self, sentences: list[Sequence[str]]) -> list[Part]:
         """Take sentences of an iterable."""
@@ -263,26 +263,27 @@ def _scan_files(
     meter, done_files, lines = _Meter(progress, total), 0, 0
     spares: list[bytearray] = []
 
-    def read() -> Iterator[tuple[Path, memoryview, bool]]:
+    def read() -> Iterator[_Block]:
         nonlocal done_files
+        place = 0
         for path in files:
             starts, position = True, 0
             for data, position in blocks(path, spares=spares):
-                yield path, data, starts
+                yield path, data, starts, place
+                place += 3 * len(data)  # a byte that is replaced becomes three
                 starts = False
                 meter(done_files + position)
             done_files += position
 
-    def work(block: tuple[Path, memoryview, bool]) -> tuple[Path, memoryview, bool, int, list[Part]]:
-        path, data, starts = block
+    def work(block: _Block) -> tuple[_Block, int, list[Part]]:
+        _, data, starts, place = block
         bad = _backend.encode.check_utf8(data)
-        if bad < 0:
-            return path, data, starts, bad, scanner.scan(data, starts)
-        if errors == "strict":
-            return path, data, starts, bad, []
-        return path, data, starts, -1, scanner.scan(bytes(data).decode("utf-8", errors).encode(), starts)
+        if bad >= 0 and errors == "strict":
+            return block, bad, []
+        mended = data if bad < 0 else bytes(data).decode("utf-8", errors).encode()
+        return block, -1, scanner.scan(mended, starts, place)
 
-    for path, data, starts, bad, parts in in_order(work, read(), workers):
+    for (path, data, starts, _), bad, parts in in_order(work, read(), workers):
         lines = 0 if starts else lines
         if bad >= 0:
             line = lines + bytes(data[:bad]).count(b"\n") + 1

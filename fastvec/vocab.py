@@ -44,7 +44,7 @@ class Huffman:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocab:
-    """The words of a corpus, most frequent first; equally frequent ones by their bytes.
+    """The words of a corpus, most frequent first; equally frequent ones in the order in which they first appear.
 
     Attributes
     ----------
@@ -108,7 +108,15 @@ class Vocab:
         keep = choice.keep(values, choice.threshold([values]), partial(iter, table))
         kept = WordTable.from_words(word for word, k in zip(total, keep.tolist(), strict=True) if k)
         return _finished(
-            kept.text, kept.offsets, values[keep], sum(total.values()), 0, choice, len(total), "the counts"
+            kept.text,
+            kept.offsets,
+            values[keep],
+            np.arange(len(kept)),
+            sum(total.values()),
+            0,
+            choice,
+            len(total),
+            "the counts",
         )
 
     @classmethod
@@ -262,24 +270,25 @@ class Tally:
         self._room = IdRoom()
         self._tables: list[Any] = []
         self._idle: list[int] = []
+        self._reached: list[int] = []  # the place up to which a table has come
         self._lock = threading.Lock()
         self._pending = False
         self._min_reduce = 1
         self._renumberings: list[NDArray[np.int32]] = []
 
-    def scan(self, data: Any, starts: bool) -> list[Part]:
+    def scan(self, data: Any, starts: bool, place: int) -> list[Part]:
         """Count the words of a block."""
         data = memoryview(data)
-        number, ids = self._take_table(), self._ids_for(len(data) + 1)
+        number, ids = self._take_table(place), self._ids_for(len(data) + 1)
         table = self._tables[number]
         try:
             if not self._limit:
-                return [Part.of(table.scan(data, ids), ids, number)]
+                return [Part.of(table.scan(data, ids, place=place), ids, number)]
             if starts and self._pending:
                 self._prune()
             parts, begin = [], 0
             while begin < len(data):
-                found = table.scan(data[begin:], ids, self._limit, self._pending)
+                found = table.scan(data[begin:], ids, self._limit, self._pending, place + begin)
                 begin += found[0]
                 parts.append(Part.of(found, ids, len(self._renumberings)))
                 self._pending = found[5]
@@ -309,7 +318,7 @@ class Tally:
         tables = self._merged(workers)
         counts = [table.counts() for table in tables]
         threshold = choice.threshold(counts)
-        text, offsets, kept = [], [np.zeros(1, np.int64)], []
+        text, offsets, kept, places = [], [np.zeros(1, np.int64)], [], []
         size = 0
         for table, count in zip(tables, counts, strict=True):
             keep = choice.keep(count, threshold, partial(_all_words, table))
@@ -317,12 +326,14 @@ class Tally:
             text.append(some_text)
             offsets.append(bounds[1:] + size)
             kept.append(count[keep])
+            places.append(table.places()[keep])
             size += len(some_text)
         distinct = sum(map(len, counts))
         return _finished(
             np.concatenate(text),
             np.concatenate(offsets),
             np.concatenate(kept),
+            np.concatenate(places),
             words,
             sentences,
             choice,
@@ -339,12 +350,17 @@ class Tally:
             found.insert(0, later[renumbering])
         return found
 
-    def _take_table(self) -> int:
+    def _take_table(self, place: int) -> int:
+        """Return the number of a table that has seen earlier places alone, so that it knows where words come first."""
         with self._lock:
-            if not self._idle:
-                self._idle.append(len(self._tables))
+            number = next((i for i in self._idle if self._reached[i] <= place), len(self._tables))
+            if number < len(self._tables):
+                self._idle.remove(number)
+            else:
                 self._tables.append(_backend.vocab.TokenTable())
-            return self._idle.pop()
+                self._reached.append(place)
+            self._reached[number] = place
+            return number
 
     def _ids_for(self, n: int) -> NDArray[np.int32] | None:
         return self._room(n) if self._with_ids else None
@@ -390,6 +406,7 @@ def _finished(
     text: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
+    places: NDArray[np.int64],
     corpus_words: int,
     corpus_sentences: int,
     choice: Choice,
@@ -408,6 +425,6 @@ def _finished(
             f"{name}: none of its {distinct:,} distinct words is kept with min_count={choice.min_count}; "
             "lower it, or give more text"
         )
-    text, offsets, counts = _backend.vocab.ranked(text, offsets, counts)
+    text, offsets, counts = _backend.vocab.ranked(text, offsets, counts, places)
     counts.flags.writeable = False
     return Vocab(WordTable(text, offsets), counts, corpus_words, corpus_sentences)

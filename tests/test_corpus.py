@@ -272,7 +272,9 @@ def test_a_corpus_knows_its_vocabulary(file, tmp_path, backend, monkeypatch):
     equal = Vocab.from_source(file, min_count=1)
     others = [
         Vocab.from_counts({"a": 1}),
-        Vocab.from_counts({word: 1 for word in vocab.words}),  # the same words in another order
+        Vocab.from_counts(
+            {word: 1 for word in reversed(list(vocab.words))}
+        ),  # the same words in another order
         Vocab.from_counts({f"{word}!": int(n) for word, n in zip(vocab.words, vocab.counts, strict=True)}),
     ]
     opened = [EncodedCorpus.open(tmp_path / "ids"), EncodedCorpus.open(tmp_path / "ids", vocab)]

@@ -161,3 +161,16 @@ def test_scales_that_no_row_can_have_are_refused(tmp_path, kv, scale):
     small.save(tmp_path / "odd.fvec")
     with pytest.raises(FormatError, match=r"odd\.fvec.*scales"):
         KeyedVectors.load(tmp_path / "odd.fvec")
+
+
+def test_norms_of_halves_are_kept_only_where_nobody_can_change_them(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float16)
+    kv = KeyedVectors._from_parts(WordTable.from_words([f"w{i}" for i in range(40)]), vectors)
+    before = kv.most_similar("w0", topn=40)
+    kv.save(tmp_path / "halves.fvec")
+    mapped = KeyedVectors.load(tmp_path / "halves.fvec")
+    assert mapped.most_similar("w0", topn=40) == mapped.most_similar("w0", topn=40) == before
+    nearest = before[0][0]
+    kv.vectors[kv.get_index(nearest)] *= 2
+    assert kv.most_similar("w0", topn=40)[0][0] == nearest
+    assert kv.most_similar("w0", topn=1)[0][1] == pytest.approx(before[0][1], abs=1e-3)

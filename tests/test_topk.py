@@ -25,7 +25,11 @@ def in_order(ids, best):
 def calls(draw):
     """Rows with repeated and impossible ones among them, in two parts, and what is asked of them."""
     kind = draw(st.sampled_from(sorted(KINDS)))
-    n, width, q = draw(st.integers(0, 60)), draw(st.integers(1, 70)), draw(st.integers(1, 20) | st.integers(1, 140))
+    n, width, q = (
+        draw(st.integers(0, 60)),
+        draw(st.integers(1, 70)),
+        draw(st.integers(1, 20) | st.integers(1, 140)),
+    )
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     rows = rng.integers(-20, 20, (n, width)).astype(KINDS[kind])
     for i in draw(st.lists(st.integers(0, max(0, n - 1)), max_size=8)) if n else ():

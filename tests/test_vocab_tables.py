@@ -105,6 +105,17 @@ def test_noise_table_refuses(exponent):
         Vocab.from_counts({"a": 1}).noise_table(exponent)
 
 
+def test_ranked_orders_ties_by_place(backend):
+    table = WordTable.from_words(["d", "a", "c", "b"])
+    counts, places = np.array([1, 1, 2, 1]), np.array([30, 20, 40, 10])
+    text, offsets, counts = _backend.vocab.ranked(table.text, table.offsets, counts, places)
+    assert (
+        text.tobytes() == b"cbad" and offsets.tolist() == [0, 1, 2, 3, 4] and counts.tolist() == [2, 1, 1, 1]
+    )
+    with pytest.raises(ValueError, match="1 places for 4 words"):
+        _backend.vocab.ranked(table.text, table.offsets, counts, places[:1])
+
+
 def test_ranked_orders_ties_by_bytes(backend):
     words = sorted({b"abcdefgh" * k + s for k in range(3) for s in (b"", b"\0", b"a", b"\xc3\xa9", b"zz")})
     table = WordTable.from_words(words[::-1])

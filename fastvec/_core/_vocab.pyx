@@ -7,7 +7,8 @@ import numpy as np
 
 from fastvec._core.token_table cimport (
     FV_NO_MEMORY, FV_TOO_LONG, FV_TOO_MANY, fv_end_line, fv_make_token, fv_scan, fv_scan_text, fv_table,
-    fv_table_add, fv_table_free, fv_table_merge, fv_table_reserve, fv_table_settle, fv_take, fv_token,
+    fv_table_add, fv_table_free, fv_table_merge, fv_table_reserve, fv_table_settle, fv_table_take_over, fv_take,
+    fv_token,
 )
 from fastvec._core.words cimport fv_find_word
 
@@ -15,8 +16,8 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 cdef extern from "rank_words.h" nogil:
-    int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, int64_t n,
-                      int64_t *order)
+    int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, const int64_t *places,
+                      int64_t n, int64_t *order)
 
 
 cdef int check(int64_t status) except -1:
@@ -74,12 +75,13 @@ cdef class TokenTable:
     def __len__(self):
         return self.table.n
 
-    def scan(self, const uint8_t[::1] data, int32_t[::1] ids=None, int64_t limit=0, bint pending=False):
+    def scan(self, const uint8_t[::1] data, int32_t[::1] ids=None, int64_t limit=0, bint pending=False,
+             int64_t place=0):
         """Count the words of `data` (a frozen table: find them), split at ASCII whitespace.
 
         Ids go to `ids` (room for ``len(data) + 1``), -1 after each sentence. With `limit`, stop after the
         sentence that leaves more than so many words in the table. `pending`: the first line holds words in an
-        earlier block.
+        earlier block. `place`: that of the first byte of `data`; a table is given ascending ones.
         """
         cdef:
             fv_scan scan
@@ -91,8 +93,10 @@ cdef class TokenTable:
             out = &ids[0]
         memset(&scan, 0, sizeof(scan))
         scan.pending = pending
+        self.table.origin, self.table.place = bytes, place
         with nogil:
             fv_scan_text(&self.table, bytes, data.shape[0], limit, not self.frozen, out, &scan)
+        self.table.origin = NULL
         check(scan.error)
         return as_tuple(&scan)
 
@@ -147,11 +151,18 @@ cdef class TokenTable:
 
     def counts(self):
         """Return the counts, int64[n]."""
+        fv_table_settle(&self.table)
+        return self._numbers(self.table.counts)
+
+    def places(self):
+        """Return where each word was seen first, int64[n]: as `scan` was told, else in order of appearance."""
+        return self._numbers(self.table.places)
+
+    cdef object _numbers(self, const int64_t *numbers):
         out = np.empty(self.table.n, np.int64)
         cdef int64_t[::1] view = out
-        fv_table_settle(&self.table)
         if self.table.n:
-            memcpy(&view[0], self.table.counts, self.table.n * sizeof(int64_t))
+            memcpy(&view[0], numbers, self.table.n * sizeof(int64_t))
         return out
 
     def select(self, const uint8_t[::1] keep):
@@ -199,7 +210,7 @@ cdef class TokenTable:
                 if keep[i]:
                     token = fv_make_token(self.table.text + self.table.offsets[i],
                                           self.table.offsets[i + 1] - self.table.offsets[i], end)
-                    status = fv_table_add(&kept, &token, self.table.counts[i])
+                    status = fv_table_take_over(&kept, &token, &self.table, i, 0)
         if status < 0:
             fv_table_free(&kept)
             check(status)
@@ -221,8 +232,9 @@ cdef class TokenTable:
         return out
 
 
-def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::1] counts):
-    """Return ``(text, offsets, counts)`` by falling count, equal ones by their words' bytes."""
+def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::1] counts,
+           const int64_t[::1] places=None):
+    """Return ``(text, offsets, counts)`` by falling count, equal ones by `places`, then by their words' bytes."""
     cdef:
         int64_t i, n = counts.shape[0], start, size = 0
         int status = 0
@@ -232,10 +244,12 @@ def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::
     cdef:
         int64_t[::1] order = order_array, bounds = new_offsets, sorted_counts = new_counts
         uint8_t[::1] to = new_text
+    if places is not None and places.shape[0] != n:
+        raise ValueError(f"{places.shape[0]} places for {n} words")
     if n == 0:
         return new_text, new_offsets, new_counts
     with nogil:
-        status = fv_rank_words(bytes, &offsets[0], &counts[0], n, &order[0])
+        status = fv_rank_words(bytes, &offsets[0], &counts[0], NULL if places is None else &places[0], n, &order[0])
         if status == 0:
             for i in range(n):
                 start = offsets[order[i]]

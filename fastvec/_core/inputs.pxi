@@ -9,13 +9,20 @@
 # A bag is a list of input rows: the word's own and those of its n-grams. As in fastText, the gradient of a bag is
 # added to each of its rows undivided.
 
-cdef inline int32_t choose_words(Inputs *in_, const Reader *r, const Group *g, int32_t start) noexcept nogil:
-    """Point at the different rows of the words from entry `start` on, up to FV_MAX_ROWS; returns the entry after the
+cdef inline int32_t even_share(int32_t rows, int32_t most) noexcept nogil:
+    """How many of `rows` rows go into a block, where `most` may: all blocks get about as many."""
+    cdef int32_t blocks = max(1, (rows + most - 1) // most)
+    return max(1, (rows + blocks - 1) // blocks)
+
+
+cdef inline int32_t choose_words(Inputs *in_, const Reader *r, const Group *g, int32_t start,
+                                 int32_t most) noexcept nogil:
+    """Point at the different rows of the words from entry `start` on, up to `most`; returns the entry after the
     last. `entry_row` notes which row each entry has."""
     cdef:
         int32_t p = start, i, m = 0, word
         uint64_t seen = 0, bit
-    while p < g.high and m < FV_MAX_ROWS:
+    while p < g.high and m < most:
         if g.size > 1 or p != g.first:
             word = r.ids[p]
             bit = <uint64_t>1 << (word & 63)

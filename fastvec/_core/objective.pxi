@@ -12,6 +12,7 @@
 cdef enum:
     WORD_DRAWS = 2  # noise words a group, times `negative`
     BAG_DRAWS = 4   # where one input row goes with all words of its window
+    PATH_ROWS = 5   # input rows that meet a path at once, at most
     PATH_LEAD = 8   # words ahead whose paths are fetched
     UPPER_NODES = 8  # of a path, that stay in the cache
 

@@ -1,4 +1,5 @@
-/* The order of a vocabulary: falling count, equal counts by the words' bytes. A merge sort, bottom up. */
+/* The order of a vocabulary: falling count, equal counts by place, if there are places, then by the words' bytes. A
+ * merge sort, bottom up. */
 #ifndef FASTVEC_RANK_WORDS_H
 #define FASTVEC_RANK_WORDS_H
 
@@ -8,7 +9,7 @@
 #include "token_table.h"
 
 /* `prefix`: the word's first eight bytes, big-endian, so that most comparisons end here. */
-typedef struct { int64_t count, id; uint64_t prefix; } fv_ranked;
+typedef struct { int64_t count, place, id; uint64_t prefix; } fv_ranked;
 
 static inline uint64_t fv_prefix(const uint8_t *word, int64_t length) {
     uint64_t prefix = 0;
@@ -22,6 +23,7 @@ static inline int fv_comes_before(const fv_ranked *a, const fv_ranked *b, const 
     int64_t length_a, length_b, shorter;
     int order;
     if (a->count != b->count) return a->count > b->count;
+    if (a->place != b->place) return a->place < b->place;
     if (a->prefix != b->prefix) return a->prefix < b->prefix;
     length_a = offsets[a->id + 1] - offsets[a->id];
     length_b = offsets[b->id + 1] - offsets[b->id];
@@ -31,14 +33,15 @@ static inline int fv_comes_before(const fv_ranked *a, const fv_ranked *b, const 
 }
 
 /* Fill order[0:n] with the words' indices. Returns 0, or FV_NO_MEMORY. */
-static inline int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts, int64_t n,
-                                int64_t *order) {
+static inline int fv_rank_words(const uint8_t *text, const int64_t *offsets, const int64_t *counts,
+                                const int64_t *places, int64_t n, int64_t *order) {
     fv_ranked *both = malloc((size_t)n * 2 * sizeof *both), *from = both, *to, *swap;
     int64_t width, left, i;
     if (!both) return FV_NO_MEMORY;
     to = both + n;
     for (i = 0; i < n; i++) {
         from[i].count = counts[i];
+        from[i].place = places ? places[i] : 0;
         from[i].id = i;
         from[i].prefix = fv_prefix(text + offsets[i], offsets[i + 1] - offsets[i]);
     }

@@ -4,8 +4,8 @@
  * cache line. The key of a word of up to seven bytes is its bytes, little-endian, with the length on top; of
  * one of eight its bytes, unless the top one could be taken for something else; of any other, 255 on top of
  * 56 bits of its hash, and its bytes are compared with the table's. Word i is
- * text[offsets[i]:offsets[i + 1]]; it was seen counts[i] times and those that its slot counts. Ids follow
- * first appearance.
+ * text[offsets[i]:offsets[i + 1]]; it was seen counts[i] times and those that its slot counts, first at places[i]. Ids
+ * follow first appearance in this table; places tell it across tables.
  *
  * Scan. Whitespace becomes a bit mask, 64 bytes at a time; the words between go into a batch with their
  * hashes, their slots are prefetched, and the batch is then looked up: the misses of 64 words overlap.
@@ -48,14 +48,16 @@ typedef struct {
     fv_slot *slots;
     uint64_t mask;
     uint8_t *text;
-    int64_t *offsets, *counts;
+    int64_t *offsets, *counts, *places;
     int64_t n, room, text_room;
+    const uint8_t *origin; /* of the text that is scanned, which begins at `place`; NULL: a word's place is its id */
+    int64_t place;
 } fv_table;
 
 typedef struct { const uint8_t *word; uint64_t key, hash, length; } fv_token;
 
 static inline void fv_table_free(fv_table *t) {
-    free(t->slots); free(t->text); free(t->offsets); free(t->counts);
+    free(t->slots); free(t->text); free(t->offsets); free(t->counts); free(t->places);
     memset(t, 0, sizeof *t);
 }
 
@@ -152,6 +154,8 @@ static inline int64_t fv_table_enter(fv_table *t, const fv_token *token) {
         t->offsets = grown;
         if (!(grown = fv_grow(t->counts, room, sizeof *t->counts))) return FV_NO_MEMORY;
         t->counts = grown;
+        if (!(grown = fv_grow(t->places, room, sizeof *t->places))) return FV_NO_MEMORY;
+        t->places = grown;
         t->room = room;
     }
     if (!t->text || used + (int64_t)token->length > t->text_room) {
@@ -165,6 +169,7 @@ static inline int64_t fv_table_enter(fv_table *t, const fv_token *token) {
     t->offsets[t->n] = used;
     t->offsets[t->n + 1] = used + (int64_t)token->length;
     t->counts[t->n] = 0;
+    t->places[t->n] = t->origin ? t->place + (token->word - t->origin) : t->n;
     slot->key = token->key;
     slot->id = (uint32_t)(t->n + 1);
     return t->n++;
@@ -192,6 +197,14 @@ static inline int64_t fv_table_add(fv_table *t, const fv_token *token, int64_t c
     return id;
 }
 
+/* Add what another table knows of its word `id`. */
+static inline int64_t fv_table_take_over(fv_table *t, const fv_token *token, const fv_table *from, int64_t id,
+                                         uint32_t more) {
+    const int64_t before = t->n, mine = fv_table_add(t, token, from->counts[id] + more);
+    if (mine >= 0 && (t->n > before || from->places[id] < t->places[mine])) t->places[mine] = from->places[id];
+    return mine;
+}
+
 /* Bring the slots' counts into `counts`. */
 static inline void fv_table_settle(fv_table *t) {
     uint64_t i;
@@ -213,7 +226,7 @@ static inline int fv_table_merge(fv_table *t, const fv_table *from, uint64_t par
         if (((token.hash >> 32) * parts) >> 32 != part) continue;
         token.word = from->text + from->offsets[id];
         token.length = (uint64_t)(from->offsets[id + 1] - from->offsets[id]);
-        id = fv_table_add(t, &token, from->counts[id] + from->slots[i].count);
+        id = fv_table_take_over(t, &token, from, id, from->slots[i].count);
         if (id < 0) return (int)id;
     }
     return FV_OK;

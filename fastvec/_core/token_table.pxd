@@ -9,7 +9,10 @@ cdef extern from "token_table.h" nogil:
         uint8_t *text
         int64_t *offsets
         int64_t *counts
+        int64_t *places
         int64_t n
+        const uint8_t *origin
+        int64_t place
 
     ctypedef struct fv_token:
         pass
@@ -21,6 +24,8 @@ cdef extern from "token_table.h" nogil:
     void fv_table_free(fv_table *table)
     int fv_table_reserve(fv_table *table, int64_t n)
     int64_t fv_table_add(fv_table *table, const fv_token *token, int64_t count)
+    int64_t fv_table_take_over(fv_table *table, const fv_token *token, const fv_table *source, int64_t id,
+                               uint32_t more)
     void fv_table_settle(fv_table *table)
     int fv_table_merge(fv_table *table, const fv_table *source, uint64_t part, uint64_t parts)
     fv_token fv_make_token(const uint8_t *word, uint64_t length, const uint8_t *end)

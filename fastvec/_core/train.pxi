@@ -359,14 +359,16 @@ cdef class Worker:
         """Take the group's block step; or several, where there are more rows or targets than a block takes."""
         cdef:
             Inputs *in_ = &self.inputs
-            int32_t start = g.low, stop
+            int32_t start = g.low, stop, most = FV_MAX_ROWS
             bint measured = self.with_loss and (
                 self.first_group or draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0)
         self.first_group = False
         self.block.alpha = alpha
         if in_.sg and in_.bags.offsets == NULL:
+            if self.objective.paths.offsets != NULL:
+                most = even_share(g.high - g.low - 1, PATH_ROWS)
             while start < g.high:
-                stop = choose_words(in_, &self.reader, g, start)
+                stop = choose_words(in_, &self.reader, g, start, most)
                 if in_.m:
                     weigh_words(in_, g, start, stop, self.weight)
                     self.step_words(g, measured)

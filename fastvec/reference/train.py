@@ -14,6 +14,8 @@ GROUP = 4
 """Neighbouring centres that share a block and its noise, at most; one with hierarchical softmax."""
 MAX_ROWS = 16
 """Input rows of a block."""
+PATH_ROWS = 5
+"""The same with hierarchical softmax, shared out evenly among the group's blocks."""
 MAX_POSITIVE = 32
 """Target words of a block."""
 MAX_NEGATIVE = 60
@@ -229,6 +231,10 @@ class Worker:
         """Skip-gram: the rows of the words around the centres, updated in place."""
         targets = _Targets(self, group, group.centres)
         pairs: dict[int, Any] = {}
+        most = MAX_ROWS
+        if self.tree is not None:
+            rows = group.high - group.low - 1
+            most = max(1, -(-rows // max(1, -(-rows // PATH_ROWS))))
         for p in range(group.low, group.high):
             if len(group.centres) == 1 and p == group.centres[0]:
                 continue
@@ -237,7 +243,7 @@ class Worker:
                 row[targets.column[c]] += p != c and abs(p - c) <= group.reach[c]
             word = group.word(p)
             pairs[word] = pairs.get(word, 0) + row
-            if len(pairs) == MAX_ROWS or p == group.high - 1:
+            if len(pairs) == most or p == group.high - 1:
                 self._step_rows(pairs, targets, alpha)
                 pairs = {}
         if pairs:

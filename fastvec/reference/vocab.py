@@ -47,6 +47,7 @@ class TokenTable:
     ) -> None:
         self._ids: dict[bytes, int] = {}
         self._counts: list[int] = []
+        self._places: list[int] = []
         self._frozen = offsets is not None
         if text is not None and offsets is not None:
             self._ids = {text[a:b].tobytes(): i for i, (a, b) in enumerate(pairwise(offsets.tolist()))}
@@ -55,14 +56,22 @@ class TokenTable:
         return len(self._ids)
 
     def scan(
-        self, data: Any, ids: NDArray[np.int32] | None = None, limit: int = 0, pending: bool = False
+        self,
+        data: Any,
+        ids: NDArray[np.int32] | None = None,
+        limit: int = 0,
+        pending: bool = False,
+        place: int = 0,
     ) -> Found:
         if ids is not None and len(ids) <= len(data):
             raise ValueError(f"ids: {len(ids)} places for {len(data)} bytes; give one more")
         seen = Progress(ids, pending)
         for line in _lines(bytes(data)):
+            at = 0
             for word in line.split():
-                self._take(word, seen)
+                at = line.index(word, at)
+                self._take(word, seen, place + seen.stop + at)
+                at += len(word)
             seen.stop += len(line)
             if line.endswith(b"\n"):
                 ends = seen.pending
@@ -85,20 +94,21 @@ class TokenTable:
         seen.stop = first
         for sentence in sentences[first:]:
             for word in sentence:
-                self._take(str.encode(word), seen)
+                self._take(str.encode(word), seen, len(self._places))
             seen.end_line()
             seen.stop += 1
             if limit and len(self) > limit:
                 break
         return seen.answer()
 
-    def _take(self, word: bytes, seen: Progress) -> None:
+    def _take(self, word: bytes, seen: Progress, place: int) -> None:
         seen.words += 1
         i = self._ids.get(word, -1)
         if not self._frozen:
             if i < 0:
                 i = self._ids[word] = len(self._counts)
                 self._counts.append(0)
+                self._places.append(place)
             self._counts[i] += 1
         if i >= 0:
             seen.pending = True
@@ -111,10 +121,15 @@ class TokenTable:
                     mine = self._ids.setdefault(word, len(self._counts))
                     if mine == len(self._counts):
                         self._counts.append(0)
+                        self._places.append(table._places[i])
                     self._counts[mine] += table._counts[i]
+                    self._places[mine] = min(self._places[mine], table._places[i])
 
     def counts(self) -> NDArray[np.int64]:
         return np.array(self._counts, np.int64)
+
+    def places(self) -> NDArray[np.int64]:
+        return np.array(self._places, np.int64)
 
     def select(self, keep: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return _packed([word for word, k in zip(self._ids, keep.tolist(), strict=True) if k])
@@ -122,6 +137,7 @@ class TokenTable:
     def prune(self, keep: NDArray[np.uint8]) -> None:
         flags = keep.tolist()
         self._counts = [count for count, k in zip(self._counts, flags, strict=True) if k]
+        self._places = [place for place, k in zip(self._places, flags, strict=True) if k]
         kept = [word for word, k in zip(self._ids, flags, strict=True) if k]
         self._ids = {word: i for i, word in enumerate(kept)}
 
@@ -145,11 +161,18 @@ def _packed(words: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def ranked(
-    text: NDArray[np.uint8], offsets: NDArray[np.int64], counts: NDArray[np.int64]
+    text: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    places: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Return ``(text, offsets, counts)`` by falling count, equal ones by their words' bytes."""
+    """Return ``(text, offsets, counts)`` by falling count, equal ones by `places`, then by their words' bytes."""
+    if places is not None and len(places) != len(counts):
+        raise ValueError(f"{len(places)} places for {len(counts)} words")
     words = [text[a:b].tobytes() for a, b in pairwise(offsets.tolist())]
-    order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i]))
+    order = sorted(
+        range(len(words)), key=lambda i: (-counts[i], 0 if places is None else places[i], words[i])
+    )
     return *_packed([words[i] for i in order]), counts[order]
 
 
