@@ -100,7 +100,7 @@ def top_k(
             f"queries of {queries.shape}, {len(hidden)} rows of exclusions: they do not fit vectors of {vectors.shape}"
         )
     if norms is None and isinstance(vectors, Quantised):
-        # Floats come from memory so slowly that their norms cost no time, int8 does not. A cosine knows no scale.
+        # float32 comes from memory so slowly that its norms cost no time, int8 does not. A cosine knows no scale.
         norms = vectors.code_norms
         if norms is None:
             norms = vectors.code_norms = row_norms(vectors.codes)

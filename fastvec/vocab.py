@@ -353,7 +353,8 @@ class Tally:
     def _take_table(self, place: int) -> int:
         """Return the number of a table that has seen earlier places alone, so that it knows where words come first."""
         with self._lock:
-            number = next((i for i in self._idle if self._reached[i] <= place), len(self._tables))
+            seen = [i for i in self._idle if self._reached[i] <= place]
+            number = max(seen, key=self._reached.__getitem__, default=len(self._tables))
             if number < len(self._tables):
                 self._idle.remove(number)
             else:

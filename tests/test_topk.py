@@ -82,6 +82,20 @@ def test_norms_agree_with_the_twin(name, kind, width):
         assert np.allclose(norms, twin, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("width", [256, 1024, 2048, 4096, 9000])
+def test_long_rows_of_the_greatest_codes(name, width):
+    rng = np.random.default_rng(width)
+    rows = rng.choice([-127, 127], (60, width)).astype(np.int8)
+    norms = np.linalg.norm(rows.astype(np.float32), axis=1)
+    queries = np.sign(rows[[7, 50]]).astype(np.float32)
+    for few in (queries[:1], queries[1:], queries):
+        ids, best = heaps(len(few), 1)
+        hidden = np.empty((len(few), 0), np.int64)
+        _backend.load(name, "topk").scan(rows.view(np.uint8), "i1", norms, None, 0, few, hidden, ids, best)
+        assert ids[:, 0].tolist() == [7 if (q == queries[0]).all() else 50 for q in few]
+
+
 @pytest.mark.parametrize("name", _backend.available())
 def test_nothing_beside_a_row_is_read(name):
     """Rows that are part of wider ones, between NaNs."""

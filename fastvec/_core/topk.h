@@ -13,7 +13,7 @@
  * some k log(n / k) of them.
  *
  * One query against int8: its numbers, rounded to int16, choose in the same way. The error is half a step of theirs
- * times the sum of the row's sizes, at most 127 each.
+ * times the sum of the row's sizes, at most 128 each, beside that of rounding.
  *
  * Registers run along the dimensions, the last one of a row up to its very end: where it overlaps the one before, the
  * query holds zeros. So a row may begin and end anywhere, nothing beside it is read, and a pair's score has the
@@ -77,13 +77,18 @@ static FV_INLINE void fv_spread(const float *query, int64_t width, float *out) {
         }
 }
 
-/* One query in int16, the last register up to the end, as in fv_spread. The sums of longer rows would not fit into int32. */
+/* One query in int16, the last register up to the end, as in fv_spread. Of longer rows, more than 512
+ * products, each up to 128 * 32767, would come into one lane of int32. */
 static void fv_round_query(fv_queries *q, const float *query, int64_t width, int16_t *out) {
     float greatest = 0.0f;
     int64_t i;
     q->codes = NULL;
-    for (i = 0; i < width; i++) greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
-    if (width < VI_CODES || width > 4096 || !(greatest > 1e-30f && greatest < 1e30f)) return;
+    if (width < VI_CODES || width > 256 * VI_CODES) return;
+    for (i = 0; i < width; i++) {
+        if (!(fabsf(query[i]) < 1e30f)) return;
+        greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
+    }
+    if (greatest < 1e-30f) return;
     q->codes = out;
     q->step = greatest / 32767.0f;
     for (i = 0; i < (width + VI_CODES - 1) / VI_CODES * VI_CODES; i++) {
@@ -381,7 +386,9 @@ static FV_INLINE void fv_scan_kind(const int kind, const int several, const fv_r
 /* One query in int16 against rows of int8 whose norms are known. */
 static void fv_scan_codes(const fv_rows *r, fv_queries *q) {
     const vf fresh = fv_fresh(r->width);
-    const float slack = (0.51f * q->step + 1e-6f * 32767.0f * q->step) * 127.0f * (float)r->width;
+    /* Half a step, and the rounding errors of both sums (u = 2^-24), of every product. */
+    const float rounding = 4.0f * (float)(fv_steps(r->width) + 8) * 5.9604645e-8f;
+    const float slack = (0.51f + 32767.0f * rounding) * q->step * 128.0f * (float)r->width;
     int64_t begin, d;
     int i;
     for (begin = 0; begin < r->n; begin += 4) {

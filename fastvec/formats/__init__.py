@@ -27,6 +27,8 @@ StrPath = str | os.PathLike[str]
 
 FORMATS = {name: f"fastvec.formats.{name}" for name in ("word2vec", "fasttext")}
 """Name of each format and its module, which is imported when it is needed."""
+PEEK = 1 << 12
+"""Bytes that are looked at to tell what a file is."""
 
 
 def get(name: str) -> ModuleType:
@@ -106,7 +108,7 @@ def is_text_record(data: bytes, least: int = 1) -> bool:
 
 def peek(file: BinaryIO) -> bytes:
     """Return some of the bytes that come next in `file`, from `open_input`, and leave them there."""
-    return cast(io.BufferedReader, file).peek(1 << 12)
+    return cast(io.BufferedReader, file).peek(PEEK)
 
 
 def bytes_left(file: BinaryIO) -> int | None:
@@ -135,7 +137,9 @@ def _appender(path: StrPath) -> Iterator[BinaryIO]:
             yield file
         except BaseException:
             if end is not None:
-                file.truncate(end)
+                with contextlib.suppress(OSError):  # what could not be written now cannot be flushed either
+                    file.close()
+                os.truncate(path, end)
             raise
 
 

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastvec import _backend
 from fastvec._memory import allocate
 from fastvec.errors import FormatError, NotTextError, TruncatedFileError
-from fastvec.formats import bytes_left, is_text_record, open_input, open_output, peek
+from fastvec.formats import PEEK, bytes_left, is_text_record, open_input, open_output, peek
 from fastvec.formats.lines import Lines
 from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, split
 from fastvec.words import WordTable
@@ -173,9 +173,10 @@ def _read_binary(
     """Read words and rows. `offset` counts the bytes of the file that went before."""
     count, width = shape
     wanted = min(count, limit or count)
-    line = peek(file).partition(b"\n")[0]
-    as_binary = len(line.partition(b" ")[2]) == 4 * width  # bytes of floats may be digits, too
-    if is_text_record(line) and not as_binary:
+    begins = peek(file)
+    line, end, _ = begins.partition(b"\n")
+    cut = not end and len(begins) >= PEEK
+    if is_text_record(line) and (cut or len(line.rstrip().partition(b" ")[2].split()) == width):
         _fail(path, "line 2", "this is the text format; leave out binary=True")
     _expect_room(file, path, count, width, 4 * width + 1)
     source = Source(file, path, bytes_left(file), offset)
@@ -301,7 +302,7 @@ def write(
 ) -> None:
     """Write a file of the word2vec program, atomically; gzip, bzip2 or xz where its name ends so.
 
-    Where this fails, the file and `fvocab` stay as they were.
+    Where this fails, the file and `fvocab` stay as they were; but for `fvocab`, which is put in place after the file.
 
     Parameters
     ----------
