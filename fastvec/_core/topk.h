@@ -27,6 +27,8 @@
 
 enum { FV_FLOAT32, FV_FLOAT16, FV_INT8 }; /* kinds of rows */
 
+#define FV_ROUNDING 5.9604645e-8f /* u = 2^-24 */
+
 enum { FV_TILE_ROWS = 6, FV_SCAN_ROWS = 2 * FV_TILE_ROWS, FV_LINE = 64 };
 
 typedef struct {
@@ -299,17 +301,28 @@ typedef struct {
     vf fresh;
 } fv_scored;
 
+static FV_INLINE float fv_factor(const fv_rows *r, int64_t i, float norm) {
+    const float scale = r->scales ? r->scales[i] : 1.0f;
+    return norm > 0.0f ? scale / norm : 0.0f;
+}
+
+/* Compute a chosen pair as for one query, and offer it if it exceeds the query's bar. */
+static FV_INLINE void fv_confirm(const int kind, const fv_scored *x, fv_queries *q, int64_t query) {
+    const int64_t padded = fv_steps(x->width) * VF_WIDTH;
+    float dot[4];
+    fv_pass(kind, 1, &x->row, q->single + query * padded, x->fresh, x->width, dot, NULL);
+    if (dot[0] * x->factor > q->best[query * q->k]) fv_offer(q, query, dot[0] * x->factor, x->id);
+}
+
 /* Offer a row to those of a register of queries, from `first` on, whose bar it may exceed. */
 static FV_INLINE void fv_candidates(const int kind, const fv_scored *x, fv_queries *q, int64_t first, vf most) {
-    const int64_t padded = fv_steps(x->width) * VF_WIDTH;
-    float upper[VF_WIDTH], dot[4];
+    float upper[VF_WIDTH];
     int64_t i;
     vf_store(upper, most);
     for (i = first; i < first + VF_WIDTH; i++) {
         if (upper[i - first] <= q->bars[i]) continue;
         if (i >= q->count) break;
-        fv_pass(kind, 1, &x->row, q->single + i * padded, x->fresh, x->width, dot, NULL);
-        if (dot[0] * x->factor > q->bars[i]) fv_offer(q, i, dot[0] * x->factor, x->id);
+        fv_confirm(kind, x, q, i);
         q->bars[i] = q->best[i * q->k];
     }
 }
@@ -343,7 +356,7 @@ static FV_INLINE void fv_scan_tiles(const int kind, const fv_rows *r, fv_queries
 
 static FV_INLINE void fv_scan_kind(const int kind, const int several, const fv_rows *r, fv_queries *q) {
     const vf fresh = fv_fresh(r->width);
-    const float rounding = 4.0f * (float)(r->width + 8) * 5.9604645e-8f; /* twice the bound; u = 2^-24 */
+    const float rounding = 4.0f * (float)(r->width + 8) * FV_ROUNDING; /* twice the bound */
     int64_t begin, width;
     int i, j, n;
     for (begin = 0; begin < r->n; begin += FV_SCAN_ROWS) {
@@ -363,8 +376,7 @@ static FV_INLINE void fv_scan_kind(const int kind, const int several, const fv_r
                 fv_pass(kind, 4, row + i, q->single, fresh, width, dot + i, square + i);
             for (j = i; j < i + 4 && j < n; j++) {
                 float norm = r->norms ? r->norms[begin + j] : sqrtf(square[j]);
-                float scale = r->scales ? r->scales[begin + j] : 1.0f;
-                float factor = norm > 0.0f ? scale / norm : 0.0f;
+                float factor = fv_factor(r, begin + j, norm);
                 if (several) {
                     x[j].row = row[j];
                     x[j].factor = factor;
@@ -386,14 +398,14 @@ static FV_INLINE void fv_scan_kind(const int kind, const int several, const fv_r
 /* One query in int16 against rows of int8 whose norms are known. */
 static void fv_scan_codes(const fv_rows *r, fv_queries *q) {
     const vf fresh = fv_fresh(r->width);
-    /* Half a step, and the rounding errors of both sums (u = 2^-24), of every product. */
-    const float rounding = 4.0f * (float)(fv_steps(r->width) + 8) * 5.9604645e-8f;
+    /* Half a step, and the rounding errors of both sums, of every product. */
+    const float rounding = 4.0f * (float)(fv_steps(r->width) + 8) * FV_ROUNDING;
     const float slack = (0.51f + 32767.0f * rounding) * q->step * 128.0f * (float)r->width;
     int64_t begin, d;
     int i;
     for (begin = 0; begin < r->n; begin += 4) {
         const int n = (int)(r->n - begin < 4 ? r->n - begin : 4);
-        float dot[4], exact[4];
+        float dot[4];
         vi sum[4];
         FV_UNROLL for (i = 0; i < 4; i++) {
             const int8_t *const row = (const int8_t *)(r->rows + (begin + (i < n ? i : n - 1)) * r->stride);
@@ -405,12 +417,16 @@ static void fv_scan_codes(const fv_rows *r, fv_queries *q) {
         }
         vf_sum4(vi_float(sum[0]), vi_float(sum[1]), vi_float(sum[2]), vi_float(sum[3]), dot);
         for (i = 0; i < n; i++) {
-            const float norm = r->norms[begin + i], scale = r->scales ? r->scales[begin + i] : 1.0f;
-            const float factor = norm > 0.0f ? scale / norm : 0.0f;
-            const char *const row = r->rows + (begin + i) * r->stride;
-            if (dot[i] * q->step * factor + slack * fabsf(factor) <= q->best[0]) continue;
-            fv_pass(FV_INT8, 1, &row, q->single, fresh, r->width, exact, NULL);
-            if (exact[0] * factor > q->best[0]) fv_offer(q, 0, exact[0] * factor, r->first + begin + i);
+            const float factor = fv_factor(r, begin + i, r->norms[begin + i]);
+            fv_scored x;
+            x.slack = slack * fabsf(factor);
+            if (dot[i] * q->step * factor + x.slack <= q->best[0]) continue;
+            x.row = r->rows + (begin + i) * r->stride;
+            x.factor = factor;
+            x.id = r->first + begin + i;
+            x.width = r->width;
+            x.fresh = fresh;
+            fv_confirm(FV_INT8, &x, q, 0);
         }
     }
 }
