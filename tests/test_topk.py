@@ -133,3 +133,70 @@ def test_arrays_that_do_not_fit_are_refused(name):
         module.scan(raw, "f8", norms, None, 0, queries, none, ids, best)
     with pytest.raises(ValueError):
         module.fill_norms(raw, "f4", None, norms[:3])
+
+
+def hostile_rows(rng, n, width):
+    """Random rows; among them outliers, tiny and huge ones, zeros, copies, what is no number."""
+    rows = rng.standard_normal((n, width)).astype(np.float32)
+    for worst in (0, 1e-38, 1e-20, 1e14, 1e19, np.inf, -np.inf, np.nan):
+        rows[rng.integers(n, size=3)] *= np.float32(worst)
+        rows[rng.integers(n, size=3), rng.integers(width)] = worst
+    rows[rng.integers(n, size=20)] = rows[0]
+    return rows
+
+
+def answers(module, kind, rows, norms, queries, k, by_bytes):
+    """What a scan finds: None for `by_bytes` asks one query after the other."""
+    ids, best = heaps(len(queries), k)
+    hidden = np.empty((len(queries), 0), np.int64)
+    parts = [slice(i, i + 1) for i in range(len(queries))] if by_bytes is None else [slice(None)]
+    before, module.BYTES = module.BYTES, bool(by_bytes)
+    try:
+        for some in parts:
+            asked = (queries[some], hidden[some], ids[some], best[some])
+            module.scan(rows.view(np.uint8), kind, norms, None, 0, *asked)
+    finally:
+        module.BYTES = before
+    return in_order(ids, best)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", [1, 5, 16, 33, 300])
+@pytest.mark.parametrize("data", ["hostile", "alike", "outliers in queries", "impossible queries"])
+@pytest.mark.filterwarnings("ignore:invalid value|overflow")
+def test_whatever_chooses_the_bits_are_those_of_one_query(name, kind, width, data):
+    rng = np.random.default_rng(width)
+    module = _backend.load(name, "topk")
+    if data == "alike":  # so many pairs are within the error that bytes give up
+        rows = (100 + 1e-3 * rng.standard_normal((900, width))).astype(np.float32)
+    else:
+        rows = hostile_rows(rng, 900, width)
+    queries = np.concatenate([rng.standard_normal((70, width)), rows[:30], np.zeros((1, width))]).astype(
+        np.float32
+    )
+    queries[~np.isfinite(queries) | (np.abs(queries) > 1e10)] = 0
+    if data == "outliers in queries":
+        queries[7, 0] = 1e10
+    if data == "impossible queries":
+        queries[7, 0], queries[8, 0] = np.nan, np.inf
+    rows = (np.nan_to_num(rows).clip(-3, 3) * 40 if kind == "i1" else rows).astype(KINDS[kind])
+    norms = np.empty(900, np.float32)
+    module.fill_norms(rows.view(np.uint8), kind, None, norms)
+    for given_norms in (norms, None):
+        for k in (1, 10, 900):
+            ids, best = answers(module, kind, rows, given_norms, queries, k, None)
+            for by_bytes in (False, True):
+                found = answers(module, kind, rows, given_norms, queries, k, by_bytes and module.BYTES)
+                assert np.array_equal(ids, found[0])
+                assert np.array_equal(best, found[1])
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("width", [1 << 16, (1 << 16) + 5])
+def test_the_longest_rows_as_bytes(name, width):
+    module = _backend.load(name, "topk")
+    rows = np.sign(np.random.default_rng(0).standard_normal((30, width))).astype(np.float32)
+    queries = rows[:20]
+    ids, _ = answers(module, "f4", rows, None, queries, 1, module.BYTES)
+    assert ids[:, 0].tolist() == list(range(20))

@@ -9,7 +9,7 @@
 
 enum {
     FV_SSE2 = 1, FV_AVX2 = 2, FV_FMA = 4, FV_AVX512F = 8, FV_AVX512DQ = 16, FV_AVX512BW = 32, FV_AVX512VL = 64,
-    FV_NEON = 128, FV_PRFCHW = 256, FV_F16C = 512
+    FV_NEON = 128, FV_PRFCHW = 256, FV_F16C = 512, FV_AVX512VNNI = 1024
 };
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -33,7 +33,7 @@ static unsigned fv_xcr0(void) {
 #endif
 
 static unsigned fv_cpu_features(void) {
-    unsigned r[4], found = FV_SSE2, leaf1_c, leaf7_b, xcr0;
+    unsigned r[4], found = FV_SSE2, leaf1_c, leaf7_b, leaf7_c, xcr0;
     fv_cpuid(0x80000000u, 0, r);
     if (r[0] >= 0x80000001u) {
         fv_cpuid(0x80000001u, 0, r);
@@ -48,6 +48,7 @@ static unsigned fv_cpu_features(void) {
     if ((xcr0 & 0x6) != 0x6) return found;
     fv_cpuid(7, 0, r);
     leaf7_b = r[1];
+    leaf7_c = r[2];
     if (leaf1_c & (1u << 12)) found |= FV_FMA;
     if (leaf1_c & (1u << 29)) found |= FV_F16C;
     if (leaf7_b & (1u << 5)) found |= FV_AVX2;
@@ -56,6 +57,7 @@ static unsigned fv_cpu_features(void) {
         if (leaf7_b & (1u << 17)) found |= FV_AVX512DQ;
         if (leaf7_b & (1u << 30)) found |= FV_AVX512BW;
         if (leaf7_b & (1u << 31)) found |= FV_AVX512VL;
+        if (leaf7_c & (1u << 11)) found |= FV_AVX512VNNI;
     }
     return found;
 }

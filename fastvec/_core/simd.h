@@ -9,6 +9,10 @@
  * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
  * vi            a register of VF_WIDTH int32;  vi_float(a)  as floats
  * vi_dot(sum,a,b)       sum + the products of VI_CODES int8 with as many int16, those of neighbours added up
+ * FV_DOT4       defined where there is vi_dot4(sum,a,b), sum + the products of a's uint8 with b's int8, of four neighbours
+ *               added up: it needs more than the variant's instruction sets, so ask the CPU first (cpu_features.h).
+ *               Beside it vi_load(p), vi_set4(p): four bytes to all; vf_store_bytes(p,a): whole numbers + 128, as uint8;
+ *               vf_clear(a,bits), vf_greatest(a): of all lanes
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update
  * VF_QUERIES            registers of queries in a tile of a search, with six rows each */
@@ -97,6 +101,28 @@ static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(wide, _mm512_loadu_si512(b)));
 }
 static FV_INLINE vf vi_float(vi a) { return _mm512_cvtepi32_ps(a); }
+#define FV_DOT4 1
+static FV_INLINE vi vi_dot4(vi sum, vi a, vi b) {
+#if defined(__GNUC__) || defined(__clang__)
+    /* The intrinsic would need the flag; and gcc 12 takes it for a call, around which it writes all sums to memory. */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+#else
+    return _mm512_dpbusd_epi32(sum, a, b);
+#endif
+}
+static FV_INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+static FV_INLINE vi vi_set4(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+}
+static FV_INLINE void vf_store_bytes(uint8_t *p, vf a) {
+    __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a));
+    _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+}
+static FV_INLINE vf vf_clear(vf a, vf bits) { return _mm512_andnot_ps(bits, a); }
+static FV_INLINE float vf_greatest(vf a) { return _mm512_reduce_max_ps(a); }
 
 #elif defined(__AVX2__)
 
