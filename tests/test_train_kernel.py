@@ -351,6 +351,25 @@ def test_the_step_follows_the_numeric_gradient(seed, m, n):
             np.testing.assert_allclose(step[at], (losses[1] - losses[0]) / 2e-5, rtol=1e-5, atol=1e-7)
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), m=st.integers(2, 6), n=st.integers(1, 6))
+def test_steps_in_order_are_steps_one_after_the_other(seed, m, n):
+    """... but for terms of the third order in alpha: half of it leaves an eighth of the difference."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0, 1, (m, 8)), rng.normal(0, 1, (n, 8))
+    label = rng.integers(0, 2, n).astype(float)
+    weight = rng.integers(1, 3, (m, n)).astype(float)
+    errors = []
+    for alpha in (2e-3, 1e-3):
+        new_x, new_y = reference.steps_in_order(x, y, label, weight, alpha)
+        one_x, one_y = np.empty_like(x), y
+        for i in range(m):
+            one_x[[i]], one_y = reference.block_step(x[[i]], one_y, label, weight[[i]], alpha)
+        np.testing.assert_allclose(new_y, one_y, rtol=1e-12)
+        errors.append(np.abs(new_x - one_x).max())
+    assert errors[1] < errors[0] / 6 or errors[0] < 1e-10
+
+
 def test_the_twins_loss_is_the_one_of_the_paper():
     """-log s(x.y) for the word itself, -log s(-x.y) for noise (Mikolov et al. 2013b, eq. 4)."""
     x, y = np.array([[1.0, 2.0]]), np.array([[0.5, -1.0], [2.0, 0.25]])

@@ -6,13 +6,12 @@
 #
 # Hierarchical softmax: the output rows are the nodes on the path of one target word, labelled 1 - bit of its code.
 #
-# With both, a block has the rows of both. The column of a target stands first, then noise, then nodes; without negative
+# With both, a group has the rows of both. The column of a target stands first, then noise, then nodes; without negative
 # sampling the targets' columns are not part of the block, and serve to weigh the others.
 
 cdef enum:
     WORD_DRAWS = 2  # noise words a group, times `negative`
     BAG_DRAWS = 4   # where one input row goes with all words of its window
-    PATH_ROWS = 5   # input rows that meet a path at once, at most
     PATH_LEAD = 8   # words ahead whose paths are fetched
     UPPER_NODES = 8  # of a path, that stay in the cache
 

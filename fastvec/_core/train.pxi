@@ -29,12 +29,14 @@ cdef extern from "vec.h" nogil:
         const float *weight
         float alpha, bound
         float *g
+        float *products
         float *dx
         int64_t width
         int m, n
         float **newest
     float fv_bound(int rows)
     void fv_block_step(const fv_block *b)
+    void fv_step_in_order(const fv_block *b)
     double fv_block_loss(const fv_block *b)
     void fv_weigh_others(float *weight, int positive, int n, const float *count)
     void fv_mix(int columns, float **rows, int n, const float *mix, float *out, int64_t width)
@@ -113,6 +115,7 @@ cdef class Worker:
         fv_block block
         float *weight
         float *label
+        float products[FV_MAX_ROWS * FV_MAX_ROWS]
         int32_t labelled           # rows at the head of `label` that are 1, where there are no nodes
         void *scratch              # holds weight, block.g, label, dx, hidden
         void *mix_scratch          # holds mix, bag_sums
@@ -360,18 +363,26 @@ cdef class Worker:
         cdef:
             Inputs *in_ = &self.inputs
             int32_t start = g.low, stop, most = FV_MAX_ROWS
+            bint in_order = self.objective.paths.offsets != NULL
             bint measured = self.with_loss and (
                 self.first_group or draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0)
         self.first_group = False
         self.block.alpha = alpha
         if in_.sg and in_.bags.offsets == NULL:
-            if self.objective.paths.offsets != NULL:
-                most = even_share(g.high - g.low - 1, PATH_ROWS)
+            if in_order:
+                most = even_share(g.high - g.low - 1, FV_MAX_ROWS)
             while start < g.high:
                 stop = choose_words(in_, &self.reader, g, start, most)
                 if in_.m:
                     weigh_words(in_, g, start, stop, self.weight)
-                    self.step_words(g, measured)
+                    if not self.in_place:
+                        copy_words(in_)
+                    if in_order:
+                        self.step_in_order(g, measured)
+                    else:
+                        self.step_words(g, measured)
+                    if not self.in_place:
+                        lock_words(in_)
                 start = stop
             return
         gather(in_, &self.reader, g)
@@ -385,27 +396,58 @@ cdef class Worker:
         """One block step where the input side is words: they are X, the output side is Y."""
         cdef:
             fv_block *b = &self.block
-            int32_t skip = 0 if self.objective.draws else g.n_positive, i, j
+            int32_t i, j
         fv_weigh_others(self.weight, g.n_positive, g.n, g.count)
-        if self.objective.paths.offsets != NULL or self.labelled != g.n_positive:
+        if self.labelled != g.n_positive:
             self.labelled = g.n_positive
             for j in range(max(g.n, 2 * GROUP)):
                 for i in range(FV_MAX_ROWS):
                     self.label[j * FV_MAX_ROWS + i] = g.label[j] if j < g.n else 0
-        if not self.in_place:
-            copy_words(&self.inputs)
-        b.x, b.m, b.n = self.inputs.x, self.inputs.m, g.n - skip
-        b.y = b.y_new = g.y + skip
-        b.label, b.label_step = self.label + skip * FV_MAX_ROWS, FV_MAX_ROWS
-        b.weight = self.weight + skip * FV_MAX_ROWS
+        b.x, b.m, b.n = self.inputs.x, self.inputs.m, g.n
+        b.y = b.y_new = g.y
+        b.label, b.label_step = self.label, FV_MAX_ROWS
+        b.weight = self.weight
         b.bound = fv_bound(b.m)
         if measured:
             self.loss += fv_block_loss(b)
             for i in range(g.n_positive * FV_MAX_ROWS):
                 self.pairs += self.weight[i]
         fv_block_step(b)
-        if not self.in_place:
-            lock_words(&self.inputs)
+
+    cdef inline void step_in_order(self, Group *g, bint measured) noexcept nogil:
+        """Where the output side has a path: all words around meet its rows, so they are Y, one after the other, and X
+        are up to FV_MAX_ROWS output rows at a time."""
+        cdef:
+            fv_block *b = &self.block
+            int32_t skip = 0 if self.objective.draws else g.n_positive, j = skip, i, k
+            int32_t most = even_share(g.n - skip, FV_MAX_ROWS)
+            float pairs[FV_MAX_ROWS]
+            float *w
+            float **ahead = b.ahead
+        memcpy(pairs, self.weight, sizeof(pairs))
+        g.count[0] = 1
+        b.y, b.y_new, b.n = self.inputs.x, self.inputs.x, self.inputs.m
+        b.label_step = 0
+        b.weight = self.weight
+        b.bound = fv_bound(b.n)
+        b.products = self.products
+        while j < g.n:
+            b.x, b.m = g.y + j, min(g.n - j, most)
+            b.ahead = ahead + j
+            b.label = g.label + j
+            for i in range(b.n):
+                w = self.weight + i * FV_MAX_ROWS
+                for k in range(FV_MAX_ROWS):
+                    w[k] = pairs[i] * g.count[j + k] if k < b.m else 0
+            if measured:
+                self.loss += fv_block_loss(b)
+            fv_step_in_order(b)
+            j += most
+        if measured:
+            for i in range(b.n):
+                self.pairs += pairs[i]
+        b.products = NULL
+        b.ahead = ahead
 
     cdef inline void step_hidden(self, Group *g, bint measured) noexcept nogil:
         """A block step for each FV_MAX_ROWS output rows: they are X, and Y are the rows of the centres."""

@@ -11,6 +11,14 @@
  * So a model whose input side is words in place has them as X and the output side as Y; a model whose input side
  * is a few rows made of others has these as Y, few, and the output side as X.
  *
+ * In order (`products` is given): the rows of Y meet X one after the other, as word2vec.c has it, but X is read and
+ * written once. Row j meets rows X that the rows k < j have changed, X + sum over k of g_k y_k:
+ *
+ *     S_j += sum over k < j of (y_j . y_k) g_k        Y_new,j += sum over k < j of (g_j . g_k) Y_k
+ *
+ * which needs but the products of the rows of Y and of those of G. (The second sum takes Y_k as it is then, not as it was:
+ * a difference of the third order in alpha.)
+ *
  * The bound is for pairs that repeat many times in a block, and for high learning rates: one after the other the pairs
  * would converge, taken at once they overshoot (fv_bound).
  *
@@ -42,6 +50,7 @@ typedef struct {
     const float *weight;  /* n x FV_MAX_ROWS */
     float alpha, bound;
     float *g;             /* scratch: n x FV_MAX_ROWS */
+    float *products;      /* in order: scratch, FV_MAX_ROWS x FV_MAX_ROWS; n <= FV_MAX_ROWS, weights beyond m are 0 */
     float *dx;            /* scratch: FV_MAX_ROWS * width */
     int64_t width;
     int m, n;
@@ -82,40 +91,46 @@ static FV_INLINE void fv_score_rows(const int columns, int rows, float *const *x
     }
 }
 
-static FV_INLINE void fv_scores(const fv_block *b) {
-    int i, j, columns, tiles = (b->n + VF_COLUMNS - 1) / VF_COLUMNS;
-    for (j = 0; j < b->n; j += columns) {
-        columns = (b->n - j + tiles - 1) / tiles; /* even shares */
-        tiles--;
-        for (i = 0; i < b->m; i += VF_ROWS) {
-            float *const *x = b->x + i, *const *y = b->y + j;
-            float *s = b->g + j * FV_MAX_ROWS + i;
-            int rows = b->m - i;
-            switch (columns) {
-#define FV_CASE(c) case c: fv_score_rows(c <= VF_COLUMNS ? c : 1, rows, x, y, b->width, s); break;
-            FV_CASE(1)
-            FV_CASE(2)
-            FV_CASE(3)
-            FV_CASE(4)
-            FV_CASE(5)
-            FV_CASE(6)
+static FV_INLINE void fv_score_block(int columns, int rows, float *const *x, float *const *y, int64_t width, float *s) {
+    switch (columns) {
+#define FV_CASE(c) case c: fv_score_rows(c <= VF_COLUMNS ? c : 1, rows, x, y, width, s); break;
+    FV_CASE(1)
+    FV_CASE(2)
+    FV_CASE(3)
+    FV_CASE(4)
+    FV_CASE(5)
+    FV_CASE(6)
 #undef FV_CASE
-            }
-        }
     }
 }
+
+/* The products of m rows with n others, FV_MAX_ROWS floats apart; `lower`: only those that stand left of the diagonal
+ * are wanted. */
+static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n, int lower, int64_t width, float *s) {
+    int i, j, columns, tiles = (n + VF_COLUMNS - 1) / VF_COLUMNS;
+    for (j = 0; j < n; j += columns) {
+        columns = (n - j + tiles - 1) / tiles; /* even shares */
+        tiles--;
+        for (i = 0; i < (lower && j + columns - 1 < m ? j + columns - 1 : m); i += VF_ROWS)
+            fv_score_block(columns, m - i, x + i, y + j, width, s + j * FV_MAX_ROWS + i);
+    }
+}
+
+static void fv_scores(const fv_block *b) { fv_products(b->x, b->m, b->y, b->n, 0, b->width, b->g); }
 
 /* S -> G in place. */
 static FV_INLINE void fv_gradient(const fv_block *b) {
     float *g = b->g;
-    const float *weight = b->weight, *label = b->label;
+    const float *weight = b->weight, *label = b->label, *products = b->products;
     const int64_t m = b->m, n = b->n;
     const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound);
-    int64_t i, j;
+    int64_t i, j, k;
     for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS, label += b->label_step)
         for (i = 0; i < m; i += VF_WIDTH) {
-            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound);
-            vf_store(g + i, vf_mul(scale, vf_sub(vf_load(label + i), vf_sigmoid(vf_load(g + i)))));
+            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound), s = vf_load(g + i);
+            for (k = 0; products && k < j; k++)
+                s = vf_fma(vf_set1(products[j * FV_MAX_ROWS + k]), vf_load(b->g + k * FV_MAX_ROWS + i), s);
+            vf_store(g + i, vf_mul(scale, vf_sub(vf_load(label + i), vf_sigmoid(s))));
         }
 }
 
@@ -241,6 +256,37 @@ static FV_INLINE void fv_update(const fv_block *b) {
         else
             fv_update_columns(columns, 0, 1, b, j);
     }
+}
+
+/* In order: rows of Y get what the rows before them have done to X; the last first, so that those are as they were. */
+static FV_INLINE void fv_hand_on(const int strips, const fv_block *b, int64_t d) {
+    int j, k, v;
+    for (j = b->n - 1; j > 0; j--) {
+        const float *const factor = b->products + j * FV_MAX_ROWS;
+        float *const y = b->y[j] + d;
+        vf sum[4];
+        FV_UNROLL for (v = 0; v < strips; v++) sum[v] = vf_load(y + v * VF_WIDTH);
+        for (k = 0; k < j; k++) {
+            const vf h = vf_set1(factor[k]);
+            FV_UNROLL for (v = 0; v < strips; v++) sum[v] = vf_fma(h, vf_load(b->y[k] + d + v * VF_WIDTH), sum[v]);
+        }
+        FV_UNROLL for (v = 0; v < strips; v++) vf_store(y + v * VF_WIDTH, sum[v]);
+    }
+}
+
+static void fv_step_in_order(const fv_block *b) {
+    float *g[FV_MAX_ROWS];
+    int64_t d;
+    int j;
+    for (j = 0; j < b->n; j++) g[j] = b->g + j * FV_MAX_ROWS;
+    memset(b->g, 0, (size_t)b->n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
+    fv_scores(b);
+    fv_products(b->y, b->n, b->y, b->n, 1, b->width, b->products);
+    fv_gradient(b);
+    fv_update(b);
+    fv_products(g, b->n, g, b->n, 1, FV_MAX_ROWS, b->products);
+    for (d = 0; d + 4 * VF_WIDTH <= b->width; d += 4 * VF_WIDTH) fv_hand_on(4, b, d);
+    for (; d < b->width; d += VF_WIDTH) fv_hand_on(1, b, d);
 }
 
 static void fv_block_step(const fv_block *b) {

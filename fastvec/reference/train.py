@@ -14,8 +14,6 @@ GROUP = 4
 """Neighbouring centres that share a block and its noise, at most; one with hierarchical softmax."""
 MAX_ROWS = 16
 """Input rows of a block."""
-PATH_ROWS = 5
-"""The same with hierarchical softmax, shared out evenly among the group's blocks."""
 MAX_POSITIVE = 32
 """Target words of a block."""
 MAX_NEGATIVE = 60
@@ -70,12 +68,33 @@ def block_step(
     return x + g @ y, y + g.T @ x
 
 
+def steps_in_order(
+    x: Floats, y: Floats, label: Floats, weight: Floats, alpha: float | np.floating[Any]
+) -> tuple[Floats, Floats]:
+    """Return the same where the rows of `x` take steps one after the other, each finding `y` as those before left it.
+
+    So it is but for terms of the third order in `alpha`, as in the kernel (vec.h).
+    """
+    g = np.zeros_like(weight)
+    for i in range(len(x)):
+        g[i] = alpha * weight[i] * (label - sigmoid((y + g.T @ x) @ x[i]))
+    new_x = x + g @ y
+    for i in range(len(x) - 1, 0, -1):
+        new_x[i] += g[i] @ g[:i].T @ new_x[:i]
+    return new_x, y + g.T @ x
+
+
 def block_loss(x: Floats, y: Floats, label: Floats, weight: Floats) -> float:
     """Return the weighted logistic loss of all pairs: the objective of skip-gram with negative sampling."""
     s = x @ y.T
     positive = np.logaddexp(0, -s) * label
     negative = np.logaddexp(0, s) * (1 - label)
     return float((weight * (positive + negative)).sum())
+
+
+def even_share(rows: int) -> int:
+    """Return how many of `rows` rows go into a block, where all blocks get about as many."""
+    return max(1, -(-rows // max(1, -(-rows // MAX_ROWS))))
 
 
 def group_size() -> int:
@@ -231,10 +250,7 @@ class Worker:
         """Skip-gram: the rows of the words around the centres, updated in place."""
         targets = _Targets(self, group, group.centres)
         pairs: dict[int, Any] = {}
-        most = MAX_ROWS
-        if self.tree is not None:
-            rows = group.high - group.low - 1
-            most = max(1, -(-rows // max(1, -(-rows // PATH_ROWS))))
+        most = MAX_ROWS if self.tree is None else even_share(group.high - group.low - 1)
         for p in range(group.low, group.high):
             if len(group.centres) == 1 and p == group.centres[0]:
                 continue
@@ -315,11 +331,17 @@ class Worker:
         if not rows:
             return np.zeros_like(x)
         y = np.array([matrix[[i]][0] for matrix, i in rows])
-        if self.measured:
-            self.loss += block_loss(x, y, label, weight)
-            self.pairs += float(pairs.sum())
         step = np.minimum(x.dtype.type(alpha) * weight, x.dtype.type(min(1 / 4, 1 / len(x))))  # see vec.h
-        new_x, new_y = block_step(x, y, label, step.astype(x.dtype), 1.0)
+        in_order = self.sg and self.bags is None and self.tree is not None
+        most = even_share(len(y)) if in_order else len(y)
+        new_x, new_y = x, y.copy()
+        for start in range(0, len(y), most):
+            some = slice(start, start + most)
+            if self.measured:
+                self.loss += block_loss(new_x, y[some], label[some], weight[:, some])
+            take = steps_in_order if in_order else block_step
+            new_x, new_y[some] = take(new_x, y[some], label[some], step[:, some].astype(x.dtype), 1.0)
+        self.pairs += float(pairs.sum()) if self.measured else 0
         for (matrix, i), row in zip(rows, new_y, strict=True):
             matrix[[i]] = row[None]
         return new_x - x
