@@ -11,7 +11,7 @@ cdef extern from "simd.h" nogil:
     void FV_PREFETCH(const void *address)
 
 cdef enum:
-    AHEAD = 6  # rows
+    AHEAD = 4  # rows
 
 
 cdef inline void fetch(const uint8_t *row, int64_t size) noexcept nogil:

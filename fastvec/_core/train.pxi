@@ -422,7 +422,7 @@ cdef class Worker:
             int32_t skip = 0 if self.objective.draws else g.n_positive, j = skip, i, k
             int32_t most = even_share(g.n - skip, FV_MAX_ROWS)
             float pairs[FV_MAX_ROWS]
-            float *w
+            float count[FV_MAX_ROWS]
             float **ahead = b.ahead
         memcpy(pairs, self.weight, sizeof(pairs))
         g.count[0] = 1
@@ -435,10 +435,12 @@ cdef class Worker:
             b.x, b.m = g.y + j, min(g.n - j, most)
             b.ahead = ahead + j
             b.label = g.label + j
+            memset(count, 0, sizeof(count))
+            for k in range(b.m):
+                count[k] = g.count[j + k]
             for i in range(b.n):
-                w = self.weight + i * FV_MAX_ROWS
                 for k in range(FV_MAX_ROWS):
-                    w[k] = pairs[i] * g.count[j + k] if k < b.m else 0
+                    self.weight[i * FV_MAX_ROWS + k] = pairs[i] * count[k]
             if measured:
                 self.loss += fv_block_loss(b)
             fv_step_in_order(b)

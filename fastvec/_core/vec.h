@@ -104,19 +104,26 @@ static FV_INLINE void fv_score_block(int columns, int rows, float *const *x, flo
     }
 }
 
-/* The products of m rows with n others, FV_MAX_ROWS floats apart; `lower`: only those that stand left of the diagonal
- * are wanted. */
-static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n, int lower, int64_t width, float *s) {
+/* The products of m rows with n others; those of x[i] with y[j] go to s[j * FV_MAX_ROWS + i]. */
+static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n, int64_t width, float *s) {
     int i, j, columns, tiles = (n + VF_COLUMNS - 1) / VF_COLUMNS;
     for (j = 0; j < n; j += columns) {
         columns = (n - j + tiles - 1) / tiles; /* even shares */
         tiles--;
-        for (i = 0; i < (lower && j + columns - 1 < m ? j + columns - 1 : m); i += VF_ROWS)
+        for (i = 0; i < m; i += VF_ROWS)
             fv_score_block(columns, m - i, x + i, y + j, width, s + j * FV_MAX_ROWS + i);
     }
 }
 
-static void fv_scores(const fv_block *b) { fv_products(b->x, b->m, b->y, b->n, 0, b->width, b->g); }
+/* The products of each row with those after it: of i with j > i, and some more. */
+static void fv_products_of_pairs(float *const *y, int n, int64_t width, float *s) {
+    int i;
+    for (i = 0; i < n - 1; i += VF_ROWS)
+        fv_products(y + i, n - 1 - i < VF_ROWS ? n - 1 - i : VF_ROWS, y + i + 1, n - 1 - i, width,
+                    s + (i + 1) * FV_MAX_ROWS + i);
+}
+
+static void fv_scores(const fv_block *b) { fv_products(b->x, b->m, b->y, b->n, b->width, b->g); }
 
 /* S -> G in place. */
 static FV_INLINE void fv_gradient(const fv_block *b) {
@@ -281,10 +288,10 @@ static void fv_step_in_order(const fv_block *b) {
     for (j = 0; j < b->n; j++) g[j] = b->g + j * FV_MAX_ROWS;
     memset(b->g, 0, (size_t)b->n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
     fv_scores(b);
-    fv_products(b->y, b->n, b->y, b->n, 1, b->width, b->products);
+    fv_products_of_pairs(b->y, b->n, b->width, b->products);
     fv_gradient(b);
     fv_update(b);
-    fv_products(g, b->n, g, b->n, 1, FV_MAX_ROWS, b->products);
+    fv_products_of_pairs(g, b->n, FV_MAX_ROWS, b->products);
     for (d = 0; d + 4 * VF_WIDTH <= b->width; d += 4 * VF_WIDTH) fv_hand_on(4, b, d);
     for (; d < b->width; d += VF_WIDTH) fv_hand_on(1, b, d);
 }
