@@ -33,13 +33,18 @@ class TooManyError(Exception):
 class Numbering:
     """Words and pairs of words as one thread counts them: connectors have the first ids."""
 
-    def __init__(self, connectors: list[str]) -> None:
+    def __init__(self, connectors: list[str], delimiter: bytes) -> None:
         self.words = _backend.vocab.TokenTable()
         self.words.add([connectors])
-        self.pairs = _backend.phrases.PairTable(len(connectors))
+        self.pairs = _backend.phrases.PairTable(len(connectors), delimiter)
 
     def __len__(self) -> int:
         return len(self.words) + len(self.pairs)
+
+    def count(self, ids: NDArray[np.int32]) -> None:
+        """Count the pairs of ids of `words`."""
+        self.pairs.add_words(*self.words.since(self.pairs.known))
+        self.pairs.count(ids)
 
     def prune(self, least: int, connectors: int) -> None:
         """Forget what was seen fewer than `least` times."""
@@ -56,6 +61,8 @@ class PhraseTally:
     Parameters
     ----------
     connectors : list of str
+    delimiter : bytes
+        Stands between the words of a phrase.
     limit : int
         As `max_vocab_size`.
     in_order : bool
@@ -63,9 +70,9 @@ class PhraseTally:
         else raise `TooManyError` where the threads have more together.
     """
 
-    def __init__(self, connectors: list[str], limit: int, in_order: bool) -> None:
+    def __init__(self, connectors: list[str], delimiter: bytes, limit: int, in_order: bool) -> None:
         self.in_order = in_order
-        self.connectors, self.limit = connectors, limit
+        self.connectors, self.delimiter, self.limit = connectors, delimiter, limit
         self.numberings: list[Numbering] = []
         self.min_reduce = 1
         self._idle: list[int] = []
@@ -102,7 +109,7 @@ class PhraseTally:
     def _counted(self, found: tuple[Any, ...], ids: NDArray[np.int32], number: int) -> Part:
         ids = ids[: found[6]]
         numbering = self.numberings[number]
-        numbering.pairs.count(ids)
+        numbering.count(ids)
         _, words, lines, sentences, lead, pending, _ = found
         edges = _backend.phrases.edges(ids, len(self.connectors)) if not self.in_order else None
         if not self.in_order and self._known() > self.limit:
@@ -124,9 +131,12 @@ class PhraseTally:
         finally:
             self._idle.append(number)
 
-    def count_ids(self, ids: NDArray[np.int32], number: int) -> NDArray[np.int32]:
-        """Count the pairs of word ids; return their edges."""
-        self.numberings[number].pairs.count(ids)
+    def count_ids(self, ids: NDArray[np.int32], words: WordTable, number: int) -> NDArray[np.int32]:
+        """Count the pairs of ids of `words`; return their edges."""
+        pairs = self.numberings[number].pairs
+        if not pairs.known:
+            pairs.add_words(words.text, words.offsets)
+        pairs.count(ids)
         return np.asarray(_backend.phrases.edges(ids, len(self.connectors)), np.int32)
 
     def _known(self) -> int:
@@ -148,7 +158,7 @@ class PhraseTally:
         with self._lock:
             if not self._idle:
                 self._idle.append(len(self.numberings))
-                self.numberings.append(Numbering(self.connectors))
+                self.numberings.append(Numbering(self.connectors, self.delimiter))
             return self._idle.pop()
 
 
@@ -159,7 +169,8 @@ class PhraseCounts(Mapping[str, int]):
     """
 
     def __init__(self, delimiter: str) -> None:
-        self.table = _backend.phrases.PhraseTable(delimiter.encode())
+        self._delimiter = delimiter.encode()
+        self.table = _backend.phrases.PhraseTable(self._delimiter)
 
     @classmethod
     def of(cls, counts: Mapping[str, int], delimiter: str) -> "PhraseCounts":
@@ -219,7 +230,7 @@ class PhraseCounts(Mapping[str, int]):
         """Add the counts of a corpus. Return its words, and the count below which entries were pruned next."""
         parallel = text_files(source) is not None
         while True:
-            tally = PhraseTally(connectors, limit, in_order=not parallel)
+            tally = PhraseTally(connectors, self._delimiter, limit, in_order=not parallel)
             seams: list[tuple[bool, Part]] = []
             words = 0
             try:
@@ -244,19 +255,19 @@ class PhraseCounts(Mapping[str, int]):
         ids = order[np.sort(first)]
         to = np.empty(len(vocab) + 1, np.int32)
         to[ids], to[-1] = np.arange(len(vocab)) + len(others), -1
-        tally = PhraseTally(others + own, 1 << 62, in_order=False)
+        tally = PhraseTally(others + own, self._delimiter, 1 << 62, in_order=False)
+        words = WordTable.from_words([*others, *(vocab.words[int(i)] for i in ids)])
 
         def work(start: int) -> Part:
             number = tally._take()
             try:
-                edges = tally.count_ids(to[tokens[start : start + _SPAN]], number)
+                edges = tally.count_ids(to[tokens[start : start + _SPAN]], words, number)
                 return Part(words=1, ids=edges, numbering=number)
             finally:
                 tally._idle.append(number)
 
         with ThreadPoolExecutor(workers) as pool:
             seams = [(False, part) for part in pool.map(work, range(0, len(tokens), _SPAN))]
-        words = WordTable.from_words([*others, *(vocab.words[int(i)] for i in ids)])
         counts = np.concatenate([np.zeros(len(others), np.int64), vocab.counts[ids]])
         seen: list[NDArray[Any]] = [words.text, words.offsets, counts]
         self._merge(tally, seams, workers, seen)
@@ -270,51 +281,51 @@ class PhraseCounts(Mapping[str, int]):
         vocabulary: list[NDArray[Any]] | None = None,
     ) -> None:
         """Add what the threads counted; `vocabulary`: text, offsets and counts of the words, where all share it."""
-        table, jobs, ids = self.table, [], np.empty(0, np.int32)
-        mappings = []
+        table, own = self.table, len(tally.connectors)
+        jobs, words = [], []
         for i, numbering in enumerate(tally.numberings):
             if vocabulary is None:
-                counts = numbering.words.counts()
-                ids = table.add_words(*numbering.words.select(np.ones(len(counts), np.uint8)))
+                words.append((table.add_words(*numbering.words.since(0)), numbering.words.counts()))
             else:
                 counts = vocabulary[2] if i == 0 else np.zeros_like(vocabulary[2])
-                ids = table.add_words(*vocabulary[:2])
-            mappings.append(ids)
-            jobs.append((numbering.pairs, counts, ids))
-        if seams and mappings:
-            jobs.append(self._seams(seams, mappings, len(tally.connectors)))
-        taken = [(pairs, counts, ids, table.take_steps(pairs, ids)) for pairs, counts, ids in jobs]
-        tables = [pairs for pairs, *_ in taken]
-        if sum(map(len, tables)) < _FEW:
+                words.append((table.add_words(*vocabulary[:2]), counts))
+            jobs.append((numbering.pairs, words[-1][0]))
+        if seams and words:
+            jobs.append(self._seams(seams, [ids for ids, _ in words], own))
+        counted = [(pairs, ids, table.take_steps(pairs, ids)) for pairs, ids in jobs]
+        seen = np.zeros(table.n_words, np.int64)
+        for ids, counts in words:
+            seen[ids[own:]] += counts[own:]
+        if sum(len(pairs) for pairs, *_ in counted) < _FEW:
             workers = 1
         step = _PARTS // workers // 4 or 1
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(lambda job: table.take(*job), taken))
             if workers == 1:
-                table.merge(tables, 0, _PARTS)
+                table.merge(counted, seen, 0, _PARTS)
             else:
                 spans = [(first, min(first + step, _PARTS)) for first in range(0, _PARTS, step)]
-                list(pool.map(lambda span: table.merge(tables, *span), spans))
+                list(pool.map(lambda span: table.merge(counted, seen, *span), spans))
 
     def _seams(
         self, seams: list[tuple[bool, Part]], mappings: list[NDArray[np.int32]], connectors: int
-    ) -> tuple[Any, NDArray[np.int64], NDArray[np.int32]]:
+    ) -> tuple[Any, NDArray[np.int32]]:
         """Count the pairs that cross from block to block: of what stands at the blocks' edges."""
-        names = mappings[0]
-        places = np.full(int(max(m.max(initial=-1) for m in mappings)) + 2, -1, np.int32)
-        own = np.concatenate([names[:connectors], *(m[connectors:] for m in mappings)])
-        _, first = np.unique(own, return_index=True)
-        ids = own[np.sort(first)].astype(np.int32)
-        places[ids] = np.arange(len(ids))
-        to = [np.append(places[m], np.int32(-1)) for m in mappings]
-        line = []
+        end = np.array([-1], np.int32)
+        to = [np.append(m, end) for m in mappings]
+        pieces = []
         for starts, part in seams:
             if starts or part.lead:
-                line.append(np.array([-1], np.int32))
-            line.append(to[part.numbering][part.ids])
-        pairs = _backend.phrases.PairTable(connectors)
-        pairs.count(np.concatenate(line))
-        return pairs, np.zeros(len(ids), np.int64), ids
+                pieces.append(end)
+            pieces.append(to[part.numbering][part.ids])
+        line = np.concatenate(pieces)
+        own = mappings[0][:connectors]
+        ids = np.concatenate([own, np.setdiff1d(line[line >= 0], own)])
+        places = np.full(self.table.n_words + 1, -1, np.int32)
+        places[ids] = np.arange(len(ids))
+        pairs = _backend.phrases.PairTable(connectors, self._delimiter)
+        pairs.add_words(*self.table.texts(ids.astype(np.uint32), np.full(len(ids), NONE, np.uint32)))
+        pairs.count(places[line])
+        return pairs, ids
 
     def __reduce__(self) -> Any:
         raise TypeError("counts of phrases are stored by Phrases.save")

@@ -56,8 +56,19 @@ def test_kernels_check_what_they_are_given(each_backend):
     table = module.PhraseTable(b"_")
     ids = table.add_words(np.frombuffer(b"abc", np.uint8), np.array([0, 1, 2, 3], np.int64))
     assert ids.tolist() == [0, 1, 2]
+    pairs, counts, steps = module.PairTable(0, b"_"), np.ones(3, np.int64), np.empty(0, np.uint32)
     with pytest.raises(ValueError):
-        table.take(module.PairTable(), np.zeros(2, np.int64), ids, np.empty(0, np.uint32))
+        pairs.count(np.array([0, 1], np.int32))  # of no word known
+    pairs.add_words(np.frombuffer(b"ab", np.uint8), np.array([0, 1, 2], np.int64))
+    with pytest.raises(ValueError):
+        pairs.count(np.array([0, 2], np.int32))
+    with pytest.raises(ValueError):
+        pairs.prune(1, np.zeros(3, np.int32))
+    with pytest.raises(ValueError):
+        table.merge([(pairs, ids[:2], steps)], counts[:2], 0, 256)
+    pairs.count(np.array([0, 1, -1, 0, 1], np.int32))
+    table.merge([(pairs, ids[:2], steps)], counts, 0, 256)
+    assert len(table) == 4
     with pytest.raises(ValueError):
         table.add_rows(np.zeros(2, np.uint32), np.zeros(1, np.uint32), np.zeros(2, np.int64))
     with pytest.raises(ValueError):

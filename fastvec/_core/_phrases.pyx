@@ -3,7 +3,7 @@
 from libc.math cimport INFINITY, log
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 import numpy as np
 
@@ -11,29 +11,34 @@ from fastvec._core.token_table cimport (
     FV_NO_MEMORY, FV_TOO_LONG, FV_TOO_MANY, fv_table, fv_table_reserve,
 )
 
-cdef extern from "pair_table.h" nogil:
-    uint32_t FV_STEP, FV_NONE
-
-    ctypedef struct fv_pair:
-        uint64_t key, value
-
-    ctypedef struct fv_step:
-        uint32_t left, connector
-
-    ctypedef struct fv_pairs:
-        fv_pair *slots
-        fv_step *steps
-        uint64_t mask
-        int64_t n, n_steps
-
-    void fv_pairs_free(fv_pairs *pairs)
-    int fv_pairs_count(fv_pairs *pairs, const int32_t *ids, int64_t n, uint32_t connectors)
-    int fv_pairs_prune(fv_pairs *pairs, uint64_t least, const int32_t *new_ids, uint32_t connectors)
-
 cdef extern from "text_hash.h" nogil:
     ctypedef struct fv_text:
         uint64_t hash, power
     fv_text fv_text_of(const uint8_t *text, int64_t n)
+
+cdef extern from "step_table.h" nogil:
+    uint32_t FV_STEP, FV_NONE
+
+    ctypedef struct fv_step:
+        uint32_t left, connector
+
+    ctypedef struct fv_steps:
+        fv_step *steps
+        int64_t n
+
+cdef extern from "pair_table.h" nogil:
+    int FV_UNKNOWN
+
+    ctypedef struct fv_pairs:
+        fv_steps steps
+        fv_text between
+        int64_t n, n_words
+
+    void fv_pairs_free(fv_pairs *pairs)
+    int fv_pairs_reserve(fv_pairs *pairs, int64_t more)
+    int fv_pairs_words(fv_pairs *pairs, const uint8_t *text, const int64_t *offsets, int64_t n)
+    int fv_pairs_count(fv_pairs *pairs, const int32_t *ids, int64_t n, uint32_t connectors)
+    int fv_pairs_prune(fv_pairs *pairs, uint64_t least, const int32_t *new_ids)
 
 cdef extern from "phrase_table.h" nogil:
     int FV_PARTS
@@ -45,33 +50,35 @@ cdef extern from "phrase_table.h" nogil:
 
     ctypedef struct fv_part:
         fv_row *slots
-        uint64_t mask
+        uint64_t size
         int64_t n
 
     ctypedef struct fv_phrases:
         fv_table words
-        fv_pairs steps
+        fv_steps steps
         uint8_t *delimiter
         int64_t delimiter_length
         fv_text between
         fv_part *parts
 
-    ctypedef struct fv_batch:
-        fv_row *rows
-        int64_t *bounds
+    ctypedef struct fv_counted:
+        const fv_pairs *pairs
+        const int32_t *ids
+        const uint32_t *steps
 
     void fv_phrases_free(fv_phrases *table)
     uint32_t fv_first_word(const fv_phrases *table, uint32_t left)
     uint64_t fv_row_hash(const fv_phrases *table, uint32_t left, uint32_t right)
     int64_t fv_row_length(const fv_phrases *table, uint32_t left, uint32_t right)
-    void fv_row_write(const fv_phrases *table, uint32_t left, uint32_t right, uint8_t *out)
+    void fv_row_write(const fv_phrases *table, uint32_t left, uint32_t right, uint8_t *end)
     int64_t fv_phrases_find(const fv_phrases *table, const uint8_t *text, int64_t n)
     int fv_phrases_add(fv_phrases *table, const fv_row *row)
+    int fv_part_reserve(fv_part *part, int64_t n)
     int fv_part_prune(fv_part *part, int64_t least)
     int64_t fv_phrases_word(fv_phrases *table, const uint8_t *word, int64_t n, const uint8_t *end)
     uint32_t fv_phrases_step(fv_phrases *table, uint32_t left, uint32_t connector)
-    int fv_batch_fill(const fv_phrases *table, fv_batch *batch, const fv_pairs *pairs, const int64_t *words,
-                      const int32_t *ids, int64_t n_words, const uint32_t *steps, uint32_t connectors)
+    int fv_phrases_merge_all(fv_phrases *table, const fv_counted *counted, int64_t n_counted, const int64_t *words,
+                             int64_t n_words, int first, int last)
 
 cdef int check(int64_t status) except -1:
     if status == FV_NO_MEMORY:
@@ -80,6 +87,8 @@ cdef int check(int64_t status) except -1:
         raise OverflowError("more than 2,147,483,646 distinct words; set max_vocab_size")
     if status == FV_TOO_LONG:
         raise OverflowError("a word of more than 2,147,483,647 bytes")
+    if status == FV_UNKNOWN:
+        raise ValueError("an id of no word")
     return 0
 
 
@@ -107,21 +116,35 @@ cdef class PairTable:
 
     cdef:
         fv_pairs pairs
-        fv_batch batch
         uint32_t connectors
 
-    def __cinit__(self, uint32_t connectors=0):
+    def __cinit__(self, uint32_t connectors=0, const uint8_t[::1] delimiter=b""):
         memset(&self.pairs, 0, sizeof(fv_pairs))
-        memset(&self.batch, 0, sizeof(fv_batch))
         self.connectors = connectors
+        self.pairs.between = fv_text_of(&delimiter[0] if delimiter.shape[0] else NULL, delimiter.shape[0])
+        check(fv_pairs_reserve(&self.pairs, 0))
 
     def __dealloc__(self):
         fv_pairs_free(&self.pairs)
-        free(self.batch.rows)
 
     def __len__(self):
         """Distinct pairs."""
-        return self.pairs.n - self.pairs.n_steps
+        return self.pairs.n
+
+    @property
+    def known(self):
+        """How many words there are."""
+        return self.pairs.n_words
+
+    def add_words(self, const uint8_t[::1] text, const int64_t[::1] offsets):
+        """Tell the words whose ids follow those of the words known."""
+        cdef:
+            int64_t n = offsets.shape[0] - 1
+            const uint8_t *bytes = &text[0] if text.shape[0] else NULL
+            int status = 0
+        with nogil:
+            status = fv_pairs_words(&self.pairs, bytes, &offsets[0], n)
+        check(status)
 
     def count(self, const int32_t[::1] ids):
         """Count the pairs of `ids`, in which -1 ends a sentence."""
@@ -134,9 +157,11 @@ cdef class PairTable:
     def prune(self, uint64_t least, const int32_t[::1] new_ids):
         """Forget the pairs seen fewer than `least` times; words are called ``new_ids[id]`` from now on."""
         cdef int status = 0
+        if new_ids.shape[0] != self.pairs.n_words:
+            raise ValueError(f"{new_ids.shape[0]} new ids for {self.pairs.n_words} words")
         if new_ids.shape[0]:
             with nogil:
-                status = fv_pairs_prune(&self.pairs, least, &new_ids[0], self.connectors)
+                status = fv_pairs_prune(&self.pairs, least, &new_ids[0])
         check(status)
 
 
@@ -171,6 +196,11 @@ cdef class PhraseTable:
         for i in range(FV_PARTS):
             n += self.table.parts[i].n
         return n
+
+    @property
+    def n_words(self):
+        """How many words there are."""
+        return self.table.words.n
 
     def add_words(self, const uint8_t[::1] text, const int64_t[::1] offsets):
         """Enter the words of a word table; return their ids here, int32[n]."""
@@ -213,7 +243,7 @@ cdef class PhraseTable:
 
     def steps(self):
         """Return the steps, left side (uint32) and connector (int32)."""
-        cdef int64_t i, n = self.table.steps.n_steps
+        cdef int64_t i, n = self.table.steps.n
         left, connector = np.empty(n, np.uint32), np.empty(n, np.int32)
         cdef:
             uint32_t[::1] lefts = left
@@ -238,58 +268,62 @@ cdef class PhraseTable:
 
     def take_steps(self, PairTable pairs not None, const int32_t[::1] ids):
         """Enter the steps of a thread's pairs, whose words are called ``ids[i]`` here; return their left sides."""
-        cdef int64_t i, n = pairs.pairs.n_steps
+        cdef int64_t i, n = pairs.pairs.steps.n
         left, connector = np.empty(n, np.uint32), np.empty(n, np.int32)
         cdef:
             uint32_t[::1] lefts = left
             int32_t[::1] connectors = connector
             uint32_t side
         for i in range(n):
-            side = pairs.pairs.steps[i].left
+            side = pairs.pairs.steps.steps[i].left
             lefts[i] = side if side & FV_STEP else <uint32_t>ids[side]
-            connectors[i] = ids[pairs.pairs.steps[i].connector]
+            connectors[i] = ids[pairs.pairs.steps.steps[i].connector]
         return self.add_steps(left, connector)
 
-    def take(self, PairTable pairs not None, const int64_t[::1] counts, const int32_t[::1] ids,
-             const uint32_t[::1] steps):
-        """Make ready for `merge` the pairs, and the words, counted ``counts[i]`` times; `ids` and `steps` tell
-        what they are called here. Several threads may, as long as none enters words or steps."""
-        cdef int status = 0
-        if counts.shape[0] != ids.shape[0] or steps.shape[0] != pairs.pairs.n_steps:
-            raise ValueError(f"{counts.shape[0]} counts of {ids.shape[0]} words, {steps.shape[0]} steps")
-        free(pairs.batch.rows)
-        pairs.batch.rows = NULL
-        with nogil:
-            status = fv_batch_fill(
-                &self.table, &pairs.batch, &pairs.pairs, &counts[0] if counts.shape[0] else NULL,
-                &ids[0] if ids.shape[0] else NULL, counts.shape[0],
-                &steps[0] if steps.shape[0] else NULL, pairs.connectors)
-        check(status)
-        fv_pairs_free(&pairs.pairs)
+    def merge(self, list counted, const int64_t[::1] words, int first, int last):
+        """Add parts `first` ... `last` - 1 of 256 of what threads counted: pairs, ids and steps of each, of which
+        `ids` and `steps` tell what words and steps are called here; and of the words, seen ``words[id]`` times.
 
-    def merge(self, list tables, int first, int last):
-        """Add parts `first` ... `last` - 1 of 256 of what was taken of the tables."""
+        Several threads may, as long as none enters words or steps.
+        """
         cdef:
-            PairTable pairs
-            int64_t i
+            int64_t i, n = len(counted)
             int status = 0
-        for pairs in tables:
+            PairTable pairs
+            const int32_t[::1] ids
+            const uint32_t[::1] steps
+            fv_counted *all = <fv_counted *>malloc((n + 1) * sizeof(fv_counted))
+        try:
+            if all == NULL:
+                raise MemoryError
+            if words.shape[0] != self.table.words.n or not 0 <= first <= last <= FV_PARTS:
+                raise ValueError(f"{words.shape[0]} counts of {self.table.words.n} words; parts {first} to {last}")
+            for i in range(n):
+                pairs, ids, steps = counted[i]
+                if (ids.shape[0] != pairs.pairs.n_words or steps.shape[0] != pairs.pairs.steps.n
+                        or pairs.pairs.between.hash != self.table.between.hash):
+                    raise ValueError(f"{ids.shape[0]} words, {steps.shape[0]} steps, or another delimiter")
+                all[i].pairs = &pairs.pairs
+                all[i].ids = &ids[0] if ids.shape[0] else NULL
+                all[i].steps = &steps[0] if steps.shape[0] else NULL
             with nogil:
-                for i in range(pairs.batch.bounds[first], pairs.batch.bounds[last]):
-                    status = fv_phrases_add(&self.table, pairs.batch.rows + i)
-                    if status < 0:
-                        break
-            check(status)
+                status = fv_phrases_merge_all(&self.table, all, n, &words[0] if words.shape[0] else NULL,
+                                              words.shape[0], first, last)
+        finally:
+            free(all)
+        check(status)
 
     def add_rows(self, const uint32_t[::1] left, const uint32_t[::1] right, const int64_t[::1] count):
         """Add counts of rows, whose left sides and words must be there."""
         cdef:
             int64_t i, n = left.shape[0], bad = -1
             int status = 0
-            uint64_t words = self.table.words.n, steps = self.table.steps.n_steps
+            uint64_t words = self.table.words.n, steps = self.table.steps.n
             fv_row row
         if right.shape[0] != n or count.shape[0] != n:
             raise ValueError(f"{n} left sides, {right.shape[0]} right words, {count.shape[0]} counts")
+        for i in range(FV_PARTS):  # rows of a file come in their order: see pair_table.h
+            check(fv_part_reserve(&self.table.parts[i], self.table.parts[i].n + n // FV_PARTS))
         with nogil:
             for i in range(n):
                 row.left, row.right, row.count = left[i], right[i], count[i]
@@ -341,7 +375,7 @@ cdef class PhraseTable:
                     part = &self.table.parts[k]
                     if not part.n:
                         continue
-                    for i in range(part.mask + 1):
+                    for i in range(part.size):
                         row = part.slots + i
                         if row.count == 0 or row.count <= least:
                             continue
@@ -366,7 +400,7 @@ cdef class PhraseTable:
         cdef uint8_t[::1] out = text
         with nogil:
             for i in range(n):
-                fv_row_write(&self.table, left[i], right[i], &out[0] + bounds[i])
+                fv_row_write(&self.table, left[i], right[i], &out[0] + bounds[i + 1])
         return text[:bounds[n]], offsets
 
     def ends(self, bint loose):
@@ -391,8 +425,8 @@ cdef class PhraseTable:
                 first, last = size, 0
                 for k in range(size if d else 0):
                     if loose:
-                        flags[i] |= holds(mark, d, word[k])
-                    elif k + d <= size and same(word + k, mark, d):
+                        flags[i] |= memchr(mark, word[k], <size_t>d) != NULL
+                    elif k + d <= size and memcmp(word + k, mark, <size_t>d) == 0:
                         flags[i] = True
                         first = min(first, k)
                         last = k + d
@@ -433,7 +467,7 @@ cdef class PhraseTable:
             lefts, rights, scores = some_left, some_right, some_scores
             n = 0
             with nogil:
-                for i in range(part.mask + 1):
+                for i in range(part.size):
                     row = part.slots + i
                     if not row.count or (npmi and row.count < min_count):
                         continue
@@ -464,19 +498,3 @@ cdef class PhraseTable:
         if not left:
             return np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float64)
         return np.concatenate(left), np.concatenate(right), np.concatenate(score)
-
-
-cdef bint holds(const uint8_t *text, int64_t n, uint8_t byte) noexcept nogil:
-    cdef int64_t i
-    for i in range(n):
-        if text[i] == byte:
-            return True
-    return False
-
-
-cdef bint same(const uint8_t *a, const uint8_t *b, int64_t n) noexcept nogil:
-    cdef int64_t i
-    for i in range(n):
-        if a[i] != b[i]:
-            return False
-    return True

@@ -190,6 +190,22 @@ cdef class TokenTable:
                     bounds[kept] = size
         return text, offsets
 
+    def since(self, int64_t first):
+        """Return the words from id `first` on, as text (uint8) and offsets (int64)."""
+        cdef int64_t i, n = self.table.n - first, start
+        if not 0 <= first <= self.table.n:
+            raise ValueError(f"word {first} of {self.table.n}")
+        start = self.table.offsets[first] if n else 0
+        offsets = np.zeros(n + 1, np.int64)
+        cdef int64_t[::1] bounds = offsets
+        for i in range(n):
+            bounds[i + 1] = self.table.offsets[first + i + 1] - start
+        text = np.empty(bounds[n], np.uint8)
+        cdef uint8_t[::1] to = text
+        if bounds[n]:
+            memcpy(&to[0], self.table.text + start, bounds[n])
+        return text, offsets
+
     def prune(self, const uint8_t[::1] keep):
         """Drop the words where `keep` (uint8[n]) is 0; the ids of the others close ranks."""
         cdef:

@@ -27,15 +27,20 @@ def edges(ids: Ids, connectors: int) -> Ids:
 class PairTable:
     """Counts of pairs of neighbouring words. A pair is (word, connectors between, word)."""
 
-    def __init__(self, connectors: int = 0) -> None:
+    def __init__(self, connectors: int = 0, delimiter: Any = b"") -> None:
         self.connectors = connectors
+        self.known = 0
         self.pairs: Counter[tuple[int, ...]] = Counter()
-        self.batch: list[tuple[int, int, int]] = []
 
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def add_words(self, text: Bytes, offsets: Counts) -> None:
+        self.known += len(offsets) - 1
+
     def count(self, ids: Ids) -> None:
+        if ids.max(initial=-1) >= self.known:
+            raise ValueError("an id of no word")
         begun: tuple[int, ...] = ()
         for i in ids.tolist():
             if i < 0:
@@ -48,6 +53,9 @@ class PairTable:
                 begun += (i,)
 
     def prune(self, least: int, new_ids: Ids) -> None:
+        if len(new_ids) != self.known:
+            raise ValueError(f"{len(new_ids)} new ids for {self.known} words")
+        self.known = int((new_ids >= 0).sum())
         kept = {k: n for k, n in self.pairs.items() if n >= least and new_ids[[k[0], k[-1]]].min() >= 0}
         self.pairs = Counter({tuple(new_ids[list(k)].tolist()): n for k, n in kept.items()})
 
@@ -63,6 +71,10 @@ class PhraseTable:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def n_words(self) -> int:
+        return len(self._ids)
 
     def add_words(self, text: Bytes, offsets: Counts) -> Ids:
         raw = text.tobytes()
@@ -102,20 +114,17 @@ class PhraseTable:
             left = self._step(left, connector)
         return left, right
 
-    def take(self, pairs: PairTable, counts: Counts, ids: Ids, steps: Sides) -> None:
-        if len(counts) != len(ids):
-            raise ValueError(f"{len(counts)} counts of {len(ids)} words")
-        own = pairs.connectors
-        words = zip(ids[own:].tolist(), counts[own:].tolist(), strict=True)
-        pairs.batch = [(word, NONE, count) for word, count in words if count]
-        for pair, count in pairs.pairs.items():
-            pairs.batch.append((*self._sides(ids[list(pair)].tolist()), count))
-        pairs.pairs = Counter()
-
-    def merge(self, tables: list[PairTable], first: int, last: int) -> None:
-        """Add what was taken; the twin does it all with the first part."""
-        for row in (row for table in tables for row in table.batch if first == 0):
-            self._add(*row)
+    def merge(
+        self, counted: list[tuple[PairTable, Ids, Sides]], words: Counts, first: int, last: int
+    ) -> None:
+        """Add what was counted; the twin does it all with the first part."""
+        if len(words) != len(self._ids):
+            raise ValueError(f"{len(words)} counts of {len(self._ids)} words")
+        for pairs, ids, _ in counted if first == 0 else ():
+            for pair, count in pairs.pairs.items():
+                self._add(*self._sides(ids[list(pair)].tolist()), count)
+        for word in np.flatnonzero(words).tolist() if first == 0 else ():
+            self._add(word, NONE, int(words[word]))
 
     def _add(self, left: int, right: int, count: int) -> None:
         text = self._text(left, right)

@@ -134,6 +134,9 @@ class TokenTable:
     def select(self, keep: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return _packed([word for word, k in zip(self._ids, keep.tolist(), strict=True) if k])
 
+    def since(self, first: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        return _packed(list(self._ids)[first:])
+
     def prune(self, keep: NDArray[np.uint8]) -> None:
         flags = keep.tolist()
         self._counts = [count for count, k in zip(self._counts, flags, strict=True) if k]
