@@ -23,13 +23,15 @@ T = TypeVar("T")
 SCORES_AT_ONCE = 1 << 21
 """Numbers held at a time where they are held at all: 8 MB, whatever the sizes of matrix and batch."""
 QUERIES_AT_ONCE = 1 << 8
-"""Queries that pass the matrix together: they stay in the second cache."""
+"""Queries that pass the matrix together as floats: they stay in the second cache."""
 HEAPS_AT_ONCE = 1 << 22
 """Places in the heaps of those queries: 48 MB a thread."""
 WORTH_A_THREAD = 1 << 20
 """Products below which the calling thread does the work alone."""
 WORK_AT_ONCE = 1 << 30
-"""Products of one call without the GIL, some 20 ms."""
+"""Products of one call without the GIL, as floats, some 20 ms."""
+BY_BYTES = 4
+"""Times as many of both, where batches go by bytes."""
 CALLS = 8
 """Calls a thread, at least; they are shared out as threads become free."""
 
@@ -108,7 +110,7 @@ def top_k(
     k = max(0, min(int(k), stop - start))
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
-    step = max(1, min(QUERIES_AT_ONCE, HEAPS_AT_ONCE // max(1, k)))
+    step = max(1, min(QUERIES_AT_ONCE * _numbers_a_float(), HEAPS_AT_ONCE // max(1, k)))
     for first in range(0, len(queries) if k else 0, step):
         some = slice(first, first + step)
         ids[some], scores[some] = _pass(vectors, norms, queries[some], k, hidden[some], start, stop, workers)
@@ -143,6 +145,11 @@ def _pass(
     best = np.concatenate([best for _, best in found], axis=1)
     order = np.lexsort((ids, -best))[:, :k]
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(best, order, axis=1)
+
+
+def _numbers_a_float() -> int:
+    """Return how many numbers of a batch take the room, and the time, of a float."""
+    return BY_BYTES if _backend.topk.BYTES else 1
 
 
 # ---- Parts of a matrix, shared out among threads
@@ -183,7 +190,8 @@ def _share_out(
     rows, products = stop - start, max(1, vectors.shape[1] * queries)
     workers = available_cores() if workers is None else max(1, workers)
     workers = min(workers, 1 + rows * products // WORTH_A_THREAD)
-    step = min(-(-rows // (CALLS * workers)) if workers > 1 else rows, WORK_AT_ONCE // products)
+    at_once = WORK_AT_ONCE * _numbers_a_float() // products
+    step = min(-(-rows // (CALLS * workers)) if workers > 1 else rows, at_once)
     if not isinstance(vectors, Quantised) and not _in_place(vectors):
         step = min(step, SCORES_AT_ONCE // max(1, vectors.shape[1]))
     todo = deque(range(start, stop, max(1, step)))

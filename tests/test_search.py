@@ -61,6 +61,7 @@ def test_as_brute_force(name, case, workers, in_pieces):
         patch.setattr(_backend, "topk", _backend.load(name, "topk"), raising=False)
         if in_pieces:
             patch.setattr(search, "QUERIES_AT_ONCE", 2)
+            patch.setattr(search, "BY_BYTES", 1)
             patch.setattr(search, "WORTH_A_THREAD", 1)
             patch.setattr(search, "WORK_AT_ONCE", 40)
             patch.setattr(search, "SCORES_AT_ONCE", 40)
@@ -249,6 +250,8 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(search, "WORTH_A_THREAD", 1)
 
     class Broken:
+        BYTES = False
+
         @staticmethod
         def scan(*_):
             raise MemoryError("no room")

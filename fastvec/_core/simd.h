@@ -3,7 +3,7 @@
  * vf            a register of VF_WIDTH floats; a plain float where no set is known, so that the same loops hold
  * vf_fma(a,b,c) a * b + c
  * vf_and(a,bits)        the lanes of a, bit by bit
- * vf_any_above(a,b)     whether a <= b is false for some lane: a is greater, or one of them is NaN
+ * vf_above(a,b)         a bit for each lane where a <= b is false: a is greater, or one of them is NaN
  * vf_sum4(a,b,c,d,out)  out[0..3] = the sums over the lanes of a, b, c, d
  * vf_exp2i(n)   2^n for lanes that hold integers in [-126, 127];  vf_round(a)  to nearest
  * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
@@ -80,7 +80,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm512_and_ps(a, bits); }
-static FV_INLINE int vf_any_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ) != 0; }
+static FV_INLINE unsigned vf_above(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ); }
 static FV_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, 0); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
@@ -143,7 +143,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm256_and_ps(a, bits); }
-static FV_INLINE int vf_any_above(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ)) != 0; }
+static FV_INLINE unsigned vf_above(vf a, vf b) { return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLE_UQ)); }
 static FV_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, 8); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -193,7 +193,7 @@ static FV_INLINE vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 static FV_INLINE vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
 static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
 static FV_INLINE vf vf_and(vf a, vf bits) { return _mm_and_ps(a, bits); }
-static FV_INLINE int vf_any_above(vf a, vf b) { return _mm_movemask_ps(_mm_cmpnle_ps(a, b)) != 0; }
+static FV_INLINE unsigned vf_above(vf a, vf b) { return (unsigned)_mm_movemask_ps(_mm_cmpnle_ps(a, b)); }
 static FV_INLINE vf vf_round(vf a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
 static FV_INLINE vf vf_exp2i(vf n) {
     __m128i e = _mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127));
@@ -237,7 +237,10 @@ static FV_INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 static FV_INLINE vf vf_and(vf a, vf bits) {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(bits)));
 }
-static FV_INLINE int vf_any_above(vf a, vf b) { return vminvq_u32(vcleq_f32(a, b)) == 0; }
+static FV_INLINE unsigned vf_above(vf a, vf b) {
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vbicq_u32(vld1q_u32(bits), vcleq_f32(a, b)));
+}
 static FV_INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
 static FV_INLINE vf vf_exp2i(vf n) {
     int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
@@ -295,7 +298,7 @@ static FV_INLINE vf vf_and(vf a, vf bits) {
     memcpy(&a, &x, 4);
     return a;
 }
-static FV_INLINE int vf_any_above(vf a, vf b) { return !(a <= b); }
+static FV_INLINE unsigned vf_above(vf a, vf b) { return !(a <= b); }
 static FV_INLINE vf vf_round(vf a) { return floorf(a + 0.5f); }
 static FV_INLINE vf vf_exp2i(vf n) {
     /* A NaN would be no valid conversion; it stays one by the fraction it is multiplied with. */

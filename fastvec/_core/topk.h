@@ -30,7 +30,6 @@
 #ifndef FASTVEC_TOPK_H
 #define FASTVEC_TOPK_H
 
-#include "cpu_features.h"
 #include "topk_queries.h"
 
 enum { FV_BY_FLOATS, FV_BY_BYTES }; /* what chooses for several queries */
@@ -81,18 +80,6 @@ static FV_INLINE void fv_dots(const int vectors, const float *const *row, const 
     *next = ahead;
 }
 
-static FV_INLINE void fv_tile(int vectors, const float *const *row, const float *q, int64_t width, fv_ahead *next,
-                              float *out) {
-    switch (vectors) {
-#define FV_CASE(c) case c: fv_dots(c <= VF_QUERIES ? c : 1, row, q, width, next, out); break;
-    FV_CASE(1)
-    FV_CASE(2)
-    FV_CASE(3)
-    FV_CASE(4)
-#undef FV_CASE
-    }
-}
-
 /* What one row of a block needs to be scored. */
 typedef struct {
     const char *row;
@@ -105,10 +92,6 @@ typedef struct {
 } fv_scored;
 
 #ifdef FV_DOT4
-
-/* Whether batches may go by bytes on this machine. */
-static int fv_have_bytes(void) { return (fv_cpu_features() & FV_AVX512VNNI) != 0; }
-
 /* fv_dots with rows + 128 and queries in bytes. */
 static FV_INLINE void fv_dots_of_bytes(const int vectors, const uint8_t *rows, int64_t stride, const int8_t *q,
                                        const int32_t *offsets, int64_t fours, fv_ahead *next, float *out) {
@@ -132,63 +115,16 @@ static FV_INLINE void fv_dots_of_bytes(const int vectors, const uint8_t *rows, i
     *next = ahead;
 }
 
-static FV_INLINE void fv_tile_of_bytes(int vectors, const uint8_t *rows, int64_t stride, const int8_t *q,
-                                       const int32_t *offsets, int64_t fours, fv_ahead *next, float *out) {
-    switch (vectors) {
-#define FV_CASE(c) case c: fv_dots_of_bytes(c, rows, stride, q, offsets, fours, next, out); break;
-    FV_CASE(1)
-    FV_CASE(2)
-    FV_CASE(3)
-    FV_CASE(4)
-#undef FV_CASE
-    }
-}
-
-/* A row in steps of its greatest number over 127, plus 128. Returns the step, and the norm of what is `lost`. */
-static FV_INLINE float fv_encode(const int kind, const fv_scored *x, uint8_t *out, float *lost) {
-    const char *const row = x->row;
-    const int64_t width = x->width;
-    const vf sign = vf_set1(-0.0f), fresh = x->fresh;
-    vf most = vf_set1(0.0f), squares = vf_set1(0.0f), step, inverse;
-    float greatest, sums[4];
-    int64_t d;
-    *lost = 0.0f;
-    for (d = 0; kind != FV_INT8 && d < width; d += VF_WIDTH)
-        most = vf_max(most, vf_clear(fv_take(kind, row, d + VF_WIDTH <= width ? d : width - VF_WIDTH), sign));
-    greatest = kind == FV_INT8 ? 127.0f : vf_greatest(most);
-    if (!(x->size < 1e15f) || greatest < 1e-15f) {
-        memset(out, 128, (size_t)(fv_steps(width) * VF_WIDTH));
-        if (!(x->size <= 0.0f)) *lost = INFINITY;
-        return 0.0f;
-    }
-    step = vf_set1(greatest / 127.0f);
-    inverse = vf_set1(127.0f / greatest);
-    for (d = 0; d < width; d += VF_WIDTH) {
-        const int64_t at = d + VF_WIDTH <= width ? d : width - VF_WIDTH;
-        const vf a = fv_take(kind, row, at), code = vf_round(vf_mul(a, inverse));
-        vf_store_bytes(out + at, code);
-        if (kind != FV_INT8) {
-            vf rest = vf_sub(a, vf_mul(code, step));
-            if (at < d) rest = vf_and(rest, fresh);
-            squares = vf_fma(rest, rest, squares);
-        }
-    }
-    vf_sum4(squares, squares, squares, squares, sums);
-    *lost = sqrtf(sums[0]);
-    return greatest / 127.0f;
-}
-
 static FV_INLINE void fv_encode_block(const int kind, fv_scored *x, int n, fv_queries *q) {
     int i;
     for (i = 0; i < n; i++) {
-        float lost, step = fv_encode(kind, x + i, (uint8_t *)q->block + i * fv_steps(x->width) * VF_WIDTH, &lost);
+        uint8_t *out = (uint8_t *)q->block + i * fv_steps(x->width) * VF_WIDTH;
+        float lost, step = fv_encode(kind, x[i].row, x->width, x->fresh, x[i].size, out, &lost);
         x[i].estimate = x[i].factor * step;
         x[i].slack += 1.001f * fabsf(x[i].factor) * (lost + (x[i].size + lost) * q->error);
     }
 }
 
-#else
-static int fv_have_bytes(void) { return 0; }
 #endif
 
 /* Compute a chosen pair as for one query, and offer it if it exceeds the query's bar. */
@@ -199,51 +135,68 @@ static FV_INLINE void fv_confirm(const int kind, const fv_scored *x, fv_queries 
     if (dot[0] * x->factor > q->best[query * q->k]) fv_offer(q, query, dot[0] * x->factor, x->id);
 }
 
-/* Offer a row to those of a register of queries, from `first` on, whose bar it may exceed. */
-static FV_INLINE void fv_candidates(const int kind, const fv_scored *x, fv_queries *q, int64_t first, vf most) {
-    float upper[VF_WIDTH];
+/* Offer a row to those of a register of queries, from `first` on, whose bars it may exceed: a bit each. */
+static void fv_candidates(const int kind, const fv_scored *x, fv_queries *q, int64_t first, unsigned above) {
     int64_t i;
-    vf_store(upper, most);
-    for (i = first; i < first + VF_WIDTH; i++) {
-        if (upper[i - first] <= q->bars[i]) continue;
-        if (i >= q->count) break;
+    for (i = first; above && i < q->count; i++, above >>= 1) {
+        if (!(above & 1)) continue;
         fv_confirm(kind, x, q, i);
         q->bars[i] = q->best[i * q->k] * q->units[i];
         q->chosen++;
     }
 }
 
+/* Compare the products of a row with a tile of queries with their bars. */
+static FV_INLINE void fv_compare(const int vectors, const int kind, const fv_scored *x, fv_queries *q, int64_t first,
+                                 const float *dot) {
+    const vf estimate = vf_set1(x->estimate), slack = vf_set1(x->slack);
+    unsigned above[VF_QUERIES], any = 0;
+    int v;
+    FV_UNROLL for (v = 0; v < vectors; v++) {
+        const int64_t query = first + v * VF_WIDTH;
+        const vf most = vf_fma(vf_load(q->reach + query), slack, vf_mul(vf_load(dot + v * VF_WIDTH), estimate));
+        any |= above[v] = vf_above(most, vf_load(q->bars + query));
+    }
+    if (any)
+        for (v = 0; v < vectors; v++) fv_candidates(kind, x, q, first + v * VF_WIDTH, above[v]);
+}
+
+/* The rows of a block from `i` on, up to FV_TILE_ROWS, and a tile of queries. */
+static FV_INLINE void fv_tile(const int way, const int kind, const int vectors, const fv_scored *x, int n, int i,
+                              const float *const *wide, int64_t width, fv_queries *q, int64_t first, fv_ahead *next) {
+    float dots[FV_TILE_ROWS * VF_QUERIES * VF_WIDTH];
+    int j;
+    if (way == FV_BY_FLOATS) fv_dots(vectors, wide + i, q->tiles + first * width, width, next, dots);
+#ifdef FV_DOT4
+    if (way == FV_BY_BYTES) {
+        const int64_t stride = fv_steps(width) * VF_WIDTH, fours = fv_fours(width);
+        fv_dots_of_bytes(vectors, (uint8_t *)q->block + i * stride, stride, q->bytes + first * 4 * fours,
+                         q->offsets + first, fours, next, dots);
+    }
+#endif
+    for (j = i; j < n && j < i + FV_TILE_ROWS; j++)
+        fv_compare(vectors, kind, x + j, q, first, dots + (j - i) * vectors * VF_WIDTH);
+}
+
 /* The rows of a block and all queries, tile by tile; meanwhile the next block is fetched. */
 static FV_INLINE void fv_scan_tiles(const int way, const int kind, const fv_rows *r, fv_queries *q, int64_t begin, int n,
                                     const fv_scored *x, const float *const *wide) {
     const int64_t parts = (q->count + VF_QUERIES * VF_WIDTH - 1) / (VF_QUERIES * VF_WIDTH);
-    const int64_t fours = fv_fours(r->width), turns = way == FV_BY_BYTES ? fours : r->width;
+    const int64_t turns = way == FV_BY_BYTES ? fv_fours(r->width) : r->width;
     fv_ahead next = fv_next_block(r, begin + FV_SCAN_ROWS, parts * (FV_SCAN_ROWS / FV_TILE_ROWS) * turns);
-    float dots[FV_TILE_ROWS * VF_QUERIES * VF_WIDTH];
     int64_t first;
-    int i, j, v;
-    for (first = 0; first < q->count; first += VF_QUERIES * VF_WIDTH) {
-        const int vectors = fv_tile_vectors(first, q->count);
-        for (i = 0; i < n; i += FV_TILE_ROWS) {
-            if (way == FV_BY_FLOATS) fv_tile(vectors, wide + i, q->tiles + first * r->width, r->width, &next, dots);
-#ifdef FV_DOT4
-            if (way == FV_BY_BYTES) {
-                const int64_t stride = fv_steps(r->width) * VF_WIDTH;
-                fv_tile_of_bytes(vectors, (uint8_t *)q->block + i * stride, stride, q->bytes + first * 4 * fours,
-                                 q->offsets + first, fours, &next, dots);
+    int i;
+    for (first = 0; first < q->count; first += VF_QUERIES * VF_WIDTH)
+        for (i = 0; i < n; i += FV_TILE_ROWS)
+            switch (fv_tile_vectors(first, q->count)) {
+#define FV_CASE(c) \
+            case c: fv_tile(way, kind, c <= VF_QUERIES ? c : 1, x, n, i, wide, r->width, q, first, &next); break;
+            FV_CASE(1)
+            FV_CASE(2)
+            FV_CASE(3)
+            FV_CASE(4)
+#undef FV_CASE
             }
-#endif
-            for (j = i; j < n && j < i + FV_TILE_ROWS; j++) {
-                const vf estimate = vf_set1(x[j].estimate), slack = vf_set1(x[j].slack);
-                const float *dot = dots + (j - i) * vectors * VF_WIDTH;
-                for (v = 0; v < vectors; v++) {
-                    const int64_t query = first + v * VF_WIDTH;
-                    const vf most = vf_fma(vf_load(q->reach + query), slack, vf_mul(vf_load(dot + v * VF_WIDTH), estimate));
-                    if (vf_any_above(most, vf_load(q->bars + query))) fv_candidates(kind, x + j, q, query, most);
-                }
-            }
-        }
-    }
 }
 
 /* Several queries, from row `begin` on, in one way. Returns the row at which that was given up, or n. */
@@ -351,6 +304,7 @@ static FV_INLINE void fv_scan_rows(const int kind, const fv_rows *r, fv_queries 
     }
 #endif
     if (begin >= r->n) return;
+    fv_fill_tiles(q, r->width);
     fv_choose_by(q, 0);
     fv_scan_several(FV_BY_FLOATS, kind, r, q, begin);
 }

@@ -9,10 +9,11 @@ typedef struct {
     float *best;            /* count x k: heaps, the worst of each at its root */
     int64_t *ids;
     int64_t count, excluded, k;
-    float *single;          /* set by fv_prepare: query after query, as one row meets it */
+    const float *queries;   /* set by fv_prepare: query after query, as they were given */
+    float *single;          /* ... query after query, as one row meets it */
     int16_t *codes;         /* ... where there is one, for rows of int8: in steps of `step`, or NULL */
     float step;
-    float *tiles, *norms;   /* ... where there are several: as tiles, and their norms */
+    float *tiles, *norms;   /* ... where there are several: as tiles, by fv_fill_tiles, and their norms */
     int8_t *bytes;          /* ... as tiles of bytes, or NULL */
     int32_t *offsets;       /* ... what their products with rows + 128 are to begin with */
     float *inverse, error;  /* ... one over the step of each, the greatest error of one of norm 1 */
@@ -36,7 +37,7 @@ static FV_INLINE int64_t fv_fours(int64_t width) { return (width + 3) / 4; }
 static FV_INLINE int64_t fv_scratch_size(int64_t count, int64_t width) {
     const int64_t padded = fv_steps(width) * VF_WIDTH;
     if (count == 1) return padded + width / 2 + VI_CODES;
-    return (count + FV_SCAN_ROWS) * padded + fv_lanes(count) * (width + fv_fours(width) + 6);
+    return (count + FV_SCAN_ROWS) * padded + fv_lanes(count) * (padded + fv_fours(width) + 6);
 }
 
 /* A query of its own: registers along the dimensions, the last one up to the end, zeros where it overlaps. */
@@ -70,53 +71,72 @@ static void fv_round_query(fv_queries *q, const float *query, int64_t width, int
     }
 }
 
-/* A number of a query in bytes; width and lanes beyond the ends hold zeros. */
-static FV_INLINE float fv_byte_code(const float *query, int64_t d, int64_t width, float inverse) {
-    return query && d < width ? rintf(query[d] * inverse) : 0.0f;
+/* Several queries as tiles of floats. */
+static void fv_fill_tiles(fv_queries *q, int64_t width) {
+    const int64_t lanes = fv_lanes(q->count);
+    float *out = q->tiles;
+    int64_t i, j, d;
+    for (i = 0; i < lanes; i += VF_QUERIES * VF_WIDTH)
+        for (d = 0; d < width; d++)
+            for (j = i; j < i + fv_tile_vectors(i, q->count) * VF_WIDTH; j++)
+                *out++ = j < q->count ? q->queries[j * width + d] : 0.0f;
 }
 
-/* Queries in bytes, in steps of the greatest number over 127, four neighbours side by side. Left out where one of them
+#ifdef FV_DOT4
+
+#include "cpu_features.h"
+
+/* Whether batches may go by bytes on this machine. */
+static int fv_have_bytes(void) { return (fv_cpu_features() & FV_AVX512VNNI) != 0; }
+
+/* One query of those of fv_round_queries, padded as in fv_spread. Returns whether it is worth it. */
+static int fv_round_one(fv_queries *q, int64_t query, int64_t padded, uint8_t *out) {
+    const char *row = (const char *)(q->single + query * padded);
+    float lost, step = fv_encode(FV_FLOAT32, row, padded, vf_set1(0.0f), q->norms[query], out, &lost);
+    int32_t sum = 0;
+    int64_t d;
+    for (d = 0; d < padded; d++) sum += out[d] - 128;
+    q->offsets[query] = -128 * sum;
+    q->inverse[query] = step > 0.0f ? 1.0f / step : 1.0f;
+    if (step > 0.0f) lost /= q->norms[query];
+    q->error = lost > q->error ? lost : q->error;
+    return lost <= FV_WORTH_BYTES;
+}
+
+/* Queries in bytes, four neighbours side by side; width and lanes beyond the ends hold zeros. Left out where one of them
  * would lose much, or where the products of a row in bytes might not fit in int32. */
-static void fv_round_queries(fv_queries *q, const float *queries, int64_t width, int8_t *out) {
-    const int64_t lanes = fv_lanes(q->count);
-    int64_t i, j, d;
-    q->bytes = NULL;
+static void fv_round_queries(fv_queries *q, int64_t width, int8_t *out) {
+    const int64_t padded = fv_steps(width) * VF_WIDTH, lanes = fv_lanes(q->count);
+    const int64_t over = width < VF_WIDTH ? 0 : padded - width, last = padded - VF_WIDTH;
+    uint8_t *const codes = (uint8_t *)q->tiles; /* of which there is no need as long as bytes choose */
+    int64_t i, j, d, e;
     q->error = 0.0f;
     if (width > FV_BYTES_WIDTH) return;
-    for (i = 0; i < lanes; i++) {
-        const float *query = i < q->count ? queries + i * width : NULL;
-        float greatest = 0.0f, lost = 0.0f, sum = 0.0f;
-        for (d = 0; query && d < width; d++) {
-            if (!(fabsf(query[d]) < 1e15f)) return;
-            greatest = fabsf(query[d]) > greatest ? fabsf(query[d]) : greatest;
-        }
-        if (greatest > 0.0f && greatest < 1e-15f) return;
-        q->inverse[i] = greatest > 0.0f ? 127.0f / greatest : 1.0f;
-        for (d = 0; query && d < width; d++) {
-            const float code = fv_byte_code(query, d, width, q->inverse[i]), rest = query[d] - code * (greatest / 127.0f);
-            lost += rest * rest;
-            sum += code;
-        }
-        q->offsets[i] = -128 * (int32_t)sum;
-        lost = greatest > 0.0f ? sqrtf(lost) / q->norms[i] : 0.0f;
-        q->error = lost > q->error ? lost : q->error;
+    for (i = 0; i < q->count; i++)
+        if (!fv_round_one(q, i, padded, codes + i * padded)) return;
+    for (; i < lanes; i++) {
+        q->offsets[i] = 0;
+        q->inverse[i] = 1.0f;
     }
-    if (q->error > FV_WORTH_BYTES) return;
     q->bytes = out;
     for (i = 0; i < lanes; i += VF_QUERIES * VF_WIDTH)
-        for (d = 0; d < 4 * fv_fours(width); d += 4)
-            for (j = i; j < i + fv_tile_vectors(i, q->count) * VF_WIDTH; j++, out += 4) {
-                const float *query = j < q->count ? queries + j * width : NULL;
-                int64_t e;
-                for (e = 0; e < 4; e++) out[e] = (int8_t)fv_byte_code(query, d + e, width, q->inverse[j]);
-            }
+        for (d = 0; d < width; d += 4)
+            for (j = i; j < i + fv_tile_vectors(i, q->count) * VF_WIDTH; j++)
+                for (e = d; e < d + 4; e++) {
+                    const int64_t at = j * padded + e + (e < last ? 0 : over);
+                    *out++ = j < q->count && e < width ? (int8_t)(codes[at] - 128) : 0;
+                }
 }
+
+#else
+static int fv_have_bytes(void) { return 0; }
+#endif
 
 /* Queries in the orders in which they are read; `scratch` has room for fv_scratch_size. */
 static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int bytes, float *scratch) {
     const int64_t padded = fv_steps(width) * VF_WIDTH, lanes = fv_lanes(q->count);
-    int64_t i, j, d;
-    float *out;
+    int64_t i;
+    q->queries = queries;
     q->single = scratch;
     for (i = 0; i < q->count; i++) fv_spread(queries + i * width, width, q->single + i * padded);
     q->codes = NULL;
@@ -126,23 +146,24 @@ static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int b
     }
     q->block = q->single + q->count * padded;
     q->tiles = (float *)q->block + FV_SCAN_ROWS * padded;
-    q->norms = q->tiles + lanes * width;
+    q->norms = q->tiles + lanes * padded;
     q->inverse = q->norms + lanes;
     q->units = q->inverse + lanes;
     q->bars = q->units + lanes;
     q->reach = q->bars + lanes;
     q->offsets = (int32_t *)(q->reach + lanes);
-    for (i = 0, out = q->tiles; i < lanes; i += VF_QUERIES * VF_WIDTH)
-        for (d = 0; d < width; d++)
-            for (j = i; j < i + fv_tile_vectors(i, q->count) * VF_WIDTH; j++)
-                *out++ = j < q->count ? queries[j * width + d] : 0.0f;
     for (i = 0; i < lanes; i++) {
-        float square = 0.0f;
-        for (d = 0; i < q->count && d < width; d++) square += queries[i * width + d] * queries[i * width + d];
-        q->norms[i] = sqrtf(square);
+        const char *row = (const char *)(q->single + i * padded);
+        float square[4] = {0.0f};
+        if (i < q->count) fv_pass(FV_FLOAT32, 1, &row, NULL, vf_set1(0.0f), padded, NULL, square);
+        q->norms[i] = sqrtf(square[0]);
     }
     q->bytes = NULL;
-    if (bytes) fv_round_queries(q, queries, width, (int8_t *)(q->offsets + lanes));
+#ifdef FV_DOT4
+    if (bytes) fv_round_queries(q, width, (int8_t *)(q->offsets + lanes));
+#else
+    (void)bytes;
+#endif
 }
 
 /* Let the bytes choose, whose sums are in steps of a query, or the floats. */

@@ -106,6 +106,44 @@ static FV_INLINE void fv_widen(const int kind, const char *const *row, int64_t w
     }
 }
 
+#ifdef FV_DOT4
+
+/* A row of the norm `size` in steps of its greatest number over 127, plus 128. Returns the step, and the norm of what
+ * is `lost`. */
+static FV_INLINE float fv_encode(const int kind, const char *row, int64_t width, vf fresh, float size, uint8_t *out,
+                                 float *lost) {
+    const vf sign = vf_set1(-0.0f);
+    vf most = vf_set1(0.0f), squares = vf_set1(0.0f), step, inverse;
+    float greatest, sums[4];
+    int64_t d;
+    *lost = 0.0f;
+    for (d = 0; kind != FV_INT8 && d < width; d += VF_WIDTH)
+        most = vf_max(most, vf_clear(fv_take(kind, row, d + VF_WIDTH <= width ? d : width - VF_WIDTH), sign));
+    greatest = kind == FV_INT8 ? 127.0f : vf_greatest(most);
+    if (!(size < 1e15f) || greatest < 1e-15f) {
+        memset(out, 128, (size_t)(fv_steps(width) * VF_WIDTH));
+        if (!(size <= 0.0f)) *lost = INFINITY;
+        return 0.0f;
+    }
+    step = vf_set1(greatest / 127.0f);
+    inverse = vf_set1(127.0f / greatest);
+    for (d = 0; d < width; d += VF_WIDTH) {
+        const int64_t at = d + VF_WIDTH <= width ? d : width - VF_WIDTH;
+        const vf a = fv_take(kind, row, at), code = vf_round(vf_mul(a, inverse));
+        vf_store_bytes(out + at, code);
+        if (kind != FV_INT8) {
+            vf rest = vf_sub(a, vf_mul(code, step));
+            if (at < d) rest = vf_and(rest, fresh);
+            squares = vf_fma(rest, rest, squares);
+        }
+    }
+    vf_sum4(squares, squares, squares, squares, sums);
+    *lost = sqrtf(sums[0]);
+    return greatest / 127.0f;
+}
+
+#endif
+
 static FV_INLINE float fv_factor(const fv_rows *r, int64_t i, float norm) {
     const float scale = r->scales ? r->scales[i] : 1.0f;
     return norm > 0.0f ? scale / norm : 0.0f;

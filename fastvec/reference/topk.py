@@ -9,6 +9,9 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
+BYTES = False
+"""Whether batches go by bytes."""
+
 
 def scan(
     rows: Bytes,
