@@ -146,26 +146,29 @@ static void fv_candidates(const int kind, const fv_scored *x, fv_queries *q, int
     }
 }
 
-/* Compare the products of a row with a tile of queries with their bars. */
-static FV_INLINE void fv_compare(const int vectors, const int kind, const fv_scored *x, fv_queries *q, int64_t first,
-                                 const float *dot) {
-    const vf estimate = vf_set1(x->estimate), slack = vf_set1(x->slack);
-    unsigned above[VF_QUERIES], any = 0;
-    int v;
+/* A bit for each of a register of queries whose bar a row may exceed, given their products. */
+static FV_INLINE unsigned fv_above(const fv_scored *x, vf dot, vf reach, vf bars) {
+    return vf_above(vf_fma(reach, vf_set1(x->slack), vf_mul(dot, vf_set1(x->estimate))), bars);
+}
+
+/* Whether any of six rows may exceed any bar of a tile of queries. */
+static FV_INLINE int fv_any_above(const int vectors, const fv_scored *x, const fv_queries *q, int64_t first,
+                                  const float *dots) {
+    unsigned any = 0;
+    int i, v;
     FV_UNROLL for (v = 0; v < vectors; v++) {
-        const int64_t query = first + v * VF_WIDTH;
-        const vf most = vf_fma(vf_load(q->reach + query), slack, vf_mul(vf_load(dot + v * VF_WIDTH), estimate));
-        any |= above[v] = vf_above(most, vf_load(q->bars + query));
+        const vf reach = vf_load(q->reach + first + v * VF_WIDTH), bars = vf_load(q->bars + first + v * VF_WIDTH);
+        FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++)
+            any |= fv_above(x + i, vf_load(dots + (i * vectors + v) * VF_WIDTH), reach, bars);
     }
-    if (any)
-        for (v = 0; v < vectors; v++) fv_candidates(kind, x, q, first + v * VF_WIDTH, above[v]);
+    return any != 0;
 }
 
 /* The rows of a block from `i` on, up to FV_TILE_ROWS, and a tile of queries. */
 static FV_INLINE void fv_tile(const int way, const int kind, const int vectors, const fv_scored *x, int n, int i,
                               const float *const *wide, int64_t width, fv_queries *q, int64_t first, fv_ahead *next) {
     float dots[FV_TILE_ROWS * VF_QUERIES * VF_WIDTH];
-    int j;
+    int j, v;
     if (way == FV_BY_FLOATS) fv_dots(vectors, wide + i, q->tiles + first * width, width, next, dots);
 #ifdef FV_DOT4
     if (way == FV_BY_BYTES) {
@@ -174,8 +177,14 @@ static FV_INLINE void fv_tile(const int way, const int kind, const int vectors, 
                          q->offsets + first, fours, next, dots);
     }
 #endif
+    if (n - i >= FV_TILE_ROWS && !fv_any_above(vectors, x + i, q, first, dots)) return;
     for (j = i; j < n && j < i + FV_TILE_ROWS; j++)
-        fv_compare(vectors, kind, x + j, q, first, dots + (j - i) * vectors * VF_WIDTH);
+        for (v = 0; v < vectors; v++) {
+            const int64_t query = first + v * VF_WIDTH;
+            const vf dot = vf_load(dots + ((j - i) * vectors + v) * VF_WIDTH);
+            const unsigned above = fv_above(x + j, dot, vf_load(q->reach + query), vf_load(q->bars + query));
+            if (above) fv_candidates(kind, x + j, q, query, above);
+        }
 }
 
 /* The rows of a block and all queries, tile by tile; meanwhile the next block is fetched. */
