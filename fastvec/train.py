@@ -256,6 +256,7 @@ class _Run:
             tree=self.tree,
             bags=w.bags,
             lock=w.lock,
+            vector_size=c.vector_size,
             window=c.window,
             shrink_windows=c.shrink_windows,
             negative=c.negative,

@@ -31,9 +31,11 @@ def build(model, sentences, tmp_path=None, **options):
 @FROM_BOTH
 @pytest.mark.parametrize("workers", [1, 2])
 def test_words_of_one_cluster_become_neighbours(model, from_file, workers, tmp_path):
-    trained = build(model, SENTENCES, tmp_path if from_file else None, alpha=0.05, epochs=15, workers=workers)
+    source = tmp_path if from_file else None
+    options = {"alpha": 0.05, "epochs": 15, "workers": workers}
+    found = [planted.purity(build(model, SENTENCES, source, seed=s, **options).wv) for s in (1, 2, 3)]
     # Words of different clusters share n-grams, which CBOW's many rows a step unlearn slowest. Chance is 4 of 19.
-    assert planted.purity(trained.wv) > (0.65 if MODELS[model]["bags"] else 0.9)
+    assert np.mean(found) > (0.65 if MODELS[model]["bags"] else 0.9)
 
 
 @EVERY_MODEL

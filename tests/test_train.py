@@ -209,6 +209,7 @@ def test_options_reach_the_kernel(recorder, sentences):
         {
             "window": 3, "shrink_windows": False, "negative": 7, "seed": 2**64 - 1, "sg": 1, "cbow_mean": 1,
             "cbow_classic": True, "tree": None, "bags": None, "lock": None, "with_loss": False,
+            "vector_size": 16,
         }
     ]  # fmt: skip
 

@@ -71,6 +71,7 @@ class Case:
         self.input, self.output = rows(n_rows, size, rng), rows(n_words, size, rng) if negative else None
         self.nodes = rows(n_words, size, rng) if hs else None
         self.options = {
+            "vector_size": size,
             "window": window,
             "negative": negative,
             "shrink_windows": shrink,
@@ -225,7 +226,7 @@ def test_own_copies_of_hot_rows_and_their_merge(backend):
         worker.keep_hot_rows(*scales, np.empty(0, np.float32))
         for epoch in range(2):
             worker.train(0, 30, epoch, 0.05, 0)
-            x[2] += 1  # another thread's merge in between
+            x[2, :24] += 1  # another thread's merge in between
             for part in (2, 0, 1) if epoch else (0,):
                 worker.merge(part, 3 if epoch else 1)
         results.append((x, y))
@@ -249,7 +250,7 @@ def test_own_copies_of_upper_nodes_and_their_merge(backend, model):
             assert epoch or np.array_equal(matrices[2][:7], case.nodes[:7].astype(dtype)), (
                 "not before a merge"
             )
-            matrices[2][2] += 1  # another thread's merge in between
+            matrices[2][2, :24] += 1  # another thread's merge in between
             worker.merge()
         results.append([m for m in matrices if m is not None])
     assert_near(*results)
@@ -365,8 +366,7 @@ def test_steps_in_order_are_steps_one_after_the_other(seed, m, n):
         one_x, one_y = np.empty_like(x), y
         for i in range(m):
             one_x[[i]], one_y = reference.block_step(x[[i]], one_y, label, weight[[i]], alpha)
-        np.testing.assert_allclose(new_y, one_y, rtol=1e-12)
-        errors.append(np.abs(new_x - one_x).max())
+        errors.append(max(np.abs(new_x - one_x).max(), np.abs(new_y - one_y).max()))
     assert errors[1] < errors[0] / 6 or errors[0] < 1e-10
 
 

@@ -46,14 +46,14 @@ cdef inline void copy_words(Inputs *in_) noexcept nogil:
     """Let X be copies, so that `lock_words` may hand on a part of what they learn."""
     cdef int32_t i
     for i in range(in_.m):
-        memcpy(in_.hidden + i * in_.rows.stride, in_.x[i], in_.rows.stride * sizeof(float))
-        in_.x[i] = in_.hidden + i * in_.rows.stride
+        memcpy(in_.hidden + i * in_.rows.width, in_.x[i], in_.rows.width * sizeof(float))
+        in_.x[i] = in_.hidden + i * in_.rows.width
 
 
 cdef inline void lock_words(Inputs *in_) noexcept nogil:
     cdef int32_t i
     for i in range(in_.m):
-        fv_blend_row(row(&in_.rows, in_.x_words[i]), in_.lock[in_.x_words[i]], in_.x[i], in_.rows.stride)
+        fv_blend_row(row(&in_.rows, in_.x_words[i]), in_.lock[in_.x_words[i]], in_.x[i], in_.rows.width)
 
 
 cdef inline void weigh_words(const Inputs *in_, const Group *g, int32_t start, int32_t stop,
@@ -112,7 +112,7 @@ cdef inline int64_t bag_size(const Inputs *in_, int32_t word) noexcept nogil:
 cdef inline void sum_bag(const Inputs *in_, int32_t word, float scale, float *out) noexcept nogil:
     """out = scale * (the sum of the rows of a word's bag)."""
     fv_sum_rows(in_.rows.shared, in_.bags.items + in_.bags.offsets[word], bag_size(in_, word), scale, out,
-                in_.rows.stride)
+                in_.rows.stride, in_.rows.width)
 
 
 cdef inline void add_to_bag(const Inputs *in_, int32_t word, const float *delta) noexcept nogil:
@@ -120,79 +120,83 @@ cdef inline void add_to_bag(const Inputs *in_, int32_t word, const float *delta)
     cdef int64_t i
     for i in range(in_.bags.offsets[word], in_.bags.offsets[word + 1]):
         fv_add_row(in_.rows.shared + in_.bags.items[i] * in_.rows.stride, lock_of(in_, in_.bags.items[i]), delta,
-                   in_.rows.stride)
+                   in_.rows.width)
 
 
 cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:
     """Ask for the rows of a word's bag, which will be summed soon."""
     cdef int64_t i
     for i in range(in_.bags.offsets[word], in_.bags.offsets[word + 1]):
-        fv_fetch_row(in_.rows.shared + in_.bags.items[i] * in_.rows.stride, in_.rows.stride)
+        fv_fetch_row(in_.rows.shared + in_.bags.items[i] * in_.rows.stride, in_.rows.width)
 
 
-cdef void gather(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """The input side's rows: one for each centre, in `hidden`; no gradient yet."""
+cdef void gather(Inputs *in_, const Reader *r, const Group *g, float **ahead, int fetched) noexcept nogil:
+    """The input side's rows: one for each centre, in `hidden`; no gradient yet. Meanwhile rows `ahead` are fetched."""
     cdef int32_t c
     in_.m = g.size
-    memset(in_.dx, 0, g.size * in_.rows.stride * sizeof(float))
+    memset(in_.dx, 0, g.size * in_.rows.width * sizeof(float))
     for c in range(g.size):
-        in_.x[c] = in_.hidden + c * in_.rows.stride
-        in_.x_new[c] = in_.dx + c * in_.rows.stride
+        in_.x[c] = in_.hidden + c * in_.rows.width
+        in_.x_new[c] = in_.dx + c * in_.rows.width
     if in_.sg:
         for c in range(g.size):
             sum_bag(in_, r.ids[g.first + c], 1 / <float>bag_size(in_, r.ids[g.first + c]), in_.x[c])
-    else:
-        _mean_of_contexts(in_, r, g)
+        return
+    choose_contexts(in_, r, g)
+    fv_mix(g.size, in_.entry, g.high - g.low, in_.mix, in_.share, in_.hidden, in_.rows.width, ahead, fetched)
 
 
-cdef void _mean_of_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """CBOW's rows: each is the mean or sum of the words around its centre; `back` is what the words get of its
-    gradient."""
+cdef void choose_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """CBOW's rows: each is the mean or sum of the words around its centre. Point at these, sum their bags, and set what
+    each row gets of them, and they of its gradient."""
     cdef:
-        int32_t n = g.high - g.low, c, p, i
-        float share, back, total
-        float *mix = in_.mix
-    memset(mix, 0, 2 * n * GROUP * sizeof(float))
+        int32_t n = g.high - g.low, c, i
+        int32_t centre[GROUP]
+        int32_t reach[GROUP]
+        float total
     for i in range(n):
         if in_.bags.offsets == NULL:
             in_.entry[i] = row(&in_.rows, r.ids[g.low + i])
         else:
-            in_.entry[i] = in_.bag_sums + i * in_.rows.stride
+            in_.entry[i] = in_.bag_sums + i * in_.rows.width
             sum_bag(in_, r.ids[g.low + i], 1, in_.entry[i])
+    for c in range(GROUP):
+        centre[c] = g.first - g.low + c
+        reach[c] = g.reach[c] if c < g.size else -1
+    fv_windows(n, centre, reach, in_.mix)
     for c in range(g.size):
-        p = g.first + c - g.low
-        in_.contexts[c] = 0
-        total = 0
-        for i in range(max(0, p - g.reach[c]), min(n, p + g.reach[c] + 1)):
-            if i != p:
-                in_.contexts[c] += 1
-                total += 1 if in_.bags.offsets == NULL else <float>bag_size(in_, r.ids[g.low + i])
+        in_.contexts[c] = min(n, centre[c] + reach[c] + 1) - max(0, centre[c] - reach[c]) - 1
+        total = <float>in_.contexts[c]
+        if in_.bags.offsets != NULL:
+            total = 0
+            for i in range(n):
+                total += in_.mix[i * GROUP + c] * <float>bag_size(in_, r.ids[g.low + i])
+        in_.share[c] = in_.back[c] = 1
         if in_.contexts[c] == 0:
             continue
-        share = 1 / total if in_.cbow_mean else 1
-        back = 1
+        if in_.cbow_mean:
+            in_.share[c] = 1 / total
         if in_.cbow_mean and not in_.cbow_classic:
-            back = 1 / <float>in_.contexts[c]
+            in_.back[c] = 1 / <float>in_.contexts[c]
         elif in_.cbow_classic and not in_.cbow_mean:
-            back = 1 / total
-        for i in range(max(0, p - g.reach[c]), min(n, p + g.reach[c] + 1)):
-            if i != p:
-                mix[i * GROUP + c] = share
-                mix[(n + i) * GROUP + c] = back * (lock_of(in_, r.ids[g.low + i]) if in_.bags.offsets == NULL else 1)
-    fv_mix(g.size, in_.entry, n, mix, in_.hidden, in_.rows.stride)
+            in_.back[c] = 1 / total
 
 
-cdef void scatter(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """Hand the gradients of the centres' rows to the rows that they were made of."""
+cdef void scatter(Inputs *in_, const Reader *r, const Group *g, float **ahead, int fetched) noexcept nogil:
+    """Hand the gradients of the centres' rows to those that they were made of. Meanwhile rows `ahead` are fetched."""
     cdef:
         int32_t n = g.high - g.low, c, i
     if in_.sg:
         for c in range(g.size):
-            add_to_bag(in_, r.ids[g.first + c], in_.dx + c * in_.rows.stride)
+            add_to_bag(in_, r.ids[g.first + c], in_.dx + c * in_.rows.width)
         return
     if in_.bags.offsets != NULL:
-        memset(in_.bag_sums, 0, n * in_.rows.stride * sizeof(float))
-    fv_unmix(g.size, in_.entry, n, in_.mix + n * GROUP, in_.dx, in_.rows.stride)
+        memset(in_.bag_sums, 0, n * in_.rows.width * sizeof(float))
+    elif in_.lock != NULL:
+        for i in range(n):
+            for c in range(GROUP):
+                in_.mix[i * GROUP + c] *= in_.lock[r.ids[g.low + i]]
+    fv_unmix(g.size, in_.entry, n, in_.mix, in_.back, in_.dx, in_.rows.width, ahead, fetched)
     if in_.bags.offsets != NULL:
         for i in range(n):
             add_to_bag(in_, r.ids[g.low + i], in_.entry[i])

@@ -10,9 +10,10 @@
 # sampling the targets' columns are not part of the block, and serve to weigh the others.
 
 cdef enum:
-    WORD_DRAWS = 2  # noise words a group, times `negative`
-    BAG_DRAWS = 4   # where one input row goes with all words of its window
-    PATH_LEAD = 8   # words ahead whose paths are fetched
+    WORD_DRAWS = 10  # noise words a group, in fifths of `negative`, rounded up
+    BAG_DRAWS = 20   # ... where one input row goes with all words of its window
+    MEAN_DRAWS = 8   # ... and where it goes with one word
+    PATH_LEAD = 8    # words ahead whose paths are fetched
     UPPER_NODES = 8  # of a path, that stay in the cache
 
 cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t place) noexcept nogil:
@@ -64,7 +65,7 @@ cdef inline void _add_path(const Objective *o, Group *g, int32_t word) noexcept 
         label[s] = 1 - (path[s] & 1)
         count[s] = 1
     for s in range(UPPER_NODES, length):
-        fv_fetch_row(y[s], nodes.stride)
+        fv_fetch_row(y[s], nodes.width)
     g.n += length
 
 

@@ -15,6 +15,7 @@
  *               vf_clear(a,bits), vf_greatest(a): of all lanes
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update
+ * VF_STRIPS             registers of each of FV_GROUP rows, and of another one, that it holds
  * VF_QUERIES            registers of queries in a tile of a search, with six rows each */
 #ifndef FASTVEC_SIMD_H
 #define FASTVEC_SIMD_H
@@ -64,7 +65,7 @@
 #if defined(__AVX512F__)
 
 typedef __m512 vf;
-enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_QUERIES = 4 };
+enum { VF_WIDTH = 16, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_STRIPS = 4, VF_QUERIES = 4 };
 static FV_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -127,7 +128,7 @@ static FV_INLINE float vf_greatest(vf a) { return _mm512_reduce_max_ps(a); }
 #elif defined(__AVX2__)
 
 typedef __m256 vf;
-enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_QUERIES = 2 };
+enum { VF_WIDTH = 8, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_STRIPS = 2, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -165,7 +166,7 @@ static FV_INLINE vf vi_float(vi a) { return _mm256_cvtepi32_ps(a); }
 #elif defined(__SSE2__) || defined(_M_X64)
 
 typedef __m128 vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6, VF_QUERIES = 2 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 2, VF_UPDATE = 6, VF_STRIPS = 2, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) {
     /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */
@@ -217,7 +218,7 @@ static FV_INLINE vf vi_float(vi a) { return _mm_cvtepi32_ps(a); }
 
 #include <arm_neon.h>
 typedef float32x4_t vf;
-enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_QUERIES = 4 };
+enum { VF_WIDTH = 4, VF_ROWS = 4, VF_COLUMNS = 6, VF_UPDATE = 14, VF_STRIPS = 4, VF_QUERIES = 4 };
 static FV_INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
 static FV_INLINE vf vf_load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static FV_INLINE vf vf_load_int8(const int8_t *p) {
@@ -263,7 +264,7 @@ static FV_INLINE vf vi_float(vi a) { return vcvtq_f32_s32(a); }
 
 #include <math.h>
 typedef float vf;
-enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_QUERIES = 2 };
+enum { VF_WIDTH = 1, VF_ROWS = 4, VF_COLUMNS = 3, VF_UPDATE = 6, VF_STRIPS = 2, VF_QUERIES = 2 };
 static FV_INLINE vf vf_load(const float *p) { return *p; }
 static FV_INLINE vf vf_load_half(const uint16_t *p) {
     /* The bits of a half, shifted into those of a float, are 2^112 times too small; exponent 31 is that of inf and NaN. */

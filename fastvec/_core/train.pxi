@@ -19,11 +19,13 @@ from fastvec._core.types cimport Group, Inputs, Lists, Objective, Reader, Rows
 cdef extern from "vec.h" nogil:
     enum:
         FV_ROW_ALIGN
+        VF_WIDTH
     ctypedef struct fv_block:
         float **x
         float **y
         float **ahead
         float **y_new
+        int own
         const float *label
         int64_t label_step
         const float *weight
@@ -39,9 +41,15 @@ cdef extern from "vec.h" nogil:
     void fv_step_in_order(const fv_block *b)
     double fv_block_loss(const fv_block *b)
     void fv_weigh_others(float *weight, int positive, int n, const float *count)
-    void fv_mix(int columns, float **rows, int n, const float *mix, float *out, int64_t width)
-    void fv_unmix(int columns, float **rows, int n, const float *mix, const float *dx, int64_t width)
-    void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t width)
+
+cdef extern from "row_sums.h" nogil:
+    void fv_windows(int n, const int32_t *centre, const int32_t *reach, float *in_window)
+    void fv_mix(int columns, float **rows, int n, const float *mix, const float *share, float *out, int64_t width,
+                float **ahead, int fetched)
+    void fv_unmix(int columns, float **rows, int n, const float *mix, const float *share, float *dx, int64_t width,
+                  float **ahead, int fetched)
+    void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t stride,
+                     int64_t width)
     void fv_add_row(float *row, float scale, const float *delta, int64_t width)
     void fv_blend_row(float *row, float scale, const float *wanted, int64_t width)
     void fv_fetch_row(const float *row, int64_t width)
@@ -78,7 +86,7 @@ cdef class Worker:
     ----------
     input_vectors : float32 array of (rows, stride)
         A row a word, then those that `bags` name. Updated in place, without locks (Hogwild), as all three matrices
-        are. `stride` is a multiple of 16, and the columns beyond the vectors' size are zero.
+        are. `stride` is a multiple of 16, and the columns beyond `vector_size` are zero.
     output_vectors, node_vectors : float32 arrays of (words, stride), or None
         For negative sampling, and for hierarchical softmax; at least one of them.
     tokens : int32 array
@@ -92,7 +100,7 @@ cdef class Worker:
     bags : object with offsets, rows; or None
         As in `fastvec.train.Weights`.
     lock : float32 array of rows, or None
-    window, shrink_windows, negative, sg, cbow_mean, cbow_classic, seed
+    vector_size, window, shrink_windows, negative, sg, cbow_mean, cbow_classic, seed
         As in TrainConfig.
     stop : uint8 array of 1
         Set to another value than 0 by anyone, it ends `train` before the next block.
@@ -122,11 +130,15 @@ cdef class Worker:
 
     def __cinit__(self, float[:, ::1] input_vectors, float[:, ::1] output_vectors, float[:, ::1] node_vectors,
                   const int32_t[::1] tokens, const uint32_t[::1] keep, *, const uint32_t[:, ::1] noise, tree=None,
-                  bags=None, const float[::1] lock=None, int window, bint shrink_windows, int negative, bint sg,
-                  bint cbow_mean, bint cbow_classic, uint64_t seed, const uint8_t[::1] stop, bint with_loss=False):
-        cdef int64_t stride = input_vectors.shape[1], words = keep.shape[0], i
+                  bags=None, const float[::1] lock=None, int vector_size, int window, bint shrink_windows,
+                  int negative, bint sg, bint cbow_mean, bint cbow_classic, uint64_t seed, const uint8_t[::1] stop,
+                  bint with_loss=False):
+        cdef int64_t stride = input_vectors.shape[1], words = keep.shape[0], i, fifths
+        cdef int64_t width = (vector_size + VF_WIDTH - 1) // VF_WIDTH * VF_WIDTH
         if stride % FV_ROW_ALIGN or stride == 0:
             raise ValueError(f"rows of {stride} floats: not a multiple of 16")
+        if not 0 < vector_size <= stride:
+            raise ValueError(f"vectors of {vector_size} floats in rows of {stride}")
         if not (input_vectors.shape[0] >= words > 0 and noise.shape[0] == words and noise.shape[1] == 2):
             raise ValueError("input_vectors, keep and noise must have one row a word")
         if not (0 <= negative <= MAX_NEGATIVE and window >= 1 and stop.shape[0] == 1 and tokens.shape[0] > 0):
@@ -138,7 +150,7 @@ cdef class Worker:
         if lock is not None and lock.shape[0] != input_vectors.shape[0]:
             raise ValueError(f"{lock.shape[0]} lock factors for {input_vectors.shape[0]} rows")
         self.arrays = (input_vectors, output_vectors, node_vectors, tokens, keep, noise, lock, stop)
-        self.inputs.rows = Rows(&input_vectors[0, 0], stride, 0, NULL, NULL, NULL, NULL)
+        self.inputs.rows = Rows(&input_vectors[0, 0], stride, width, 0, NULL, NULL, NULL, NULL)
         self.inputs.sg, self.inputs.cbow_mean, self.inputs.cbow_classic = sg, cbow_mean, cbow_classic
         self.inputs.lock = NULL if lock is None else &lock[0]
         if bags is not None:
@@ -148,11 +160,12 @@ cdef class Worker:
                     raise ValueError(f"the bag of word {i} is empty")
         self.objective.noise = Alias(&noise[0, 0], <uint32_t>words)
         if output_vectors is not None:
-            self.objective.y = self._output(output_vectors, words, stride)
-            self.objective.draws = negative * (BAG_DRAWS if sg and bags is not None else WORD_DRAWS)
+            self.objective.y = self._output(output_vectors, words)
+            fifths = MEAN_DRAWS if not sg else WORD_DRAWS if bags is None else BAG_DRAWS
+            self.objective.draws = (negative * fifths + 4) // 5
             self.objective.noise_weight = <float>negative / <float>self.objective.draws
         if node_vectors is not None:
-            self.objective.nodes = self._output(node_vectors, words, stride)
+            self.objective.nodes = self._output(node_vectors, words)
             self.objective.paths = self._lists(tree.offsets, tree.path, words, 2 * words)
             self._check_paths(words)
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
@@ -165,12 +178,13 @@ cdef class Worker:
         self.reader.window = window
         self.reader.group = GROUP if tree is None else 1
         self.reader.capacity = BUFFER + 2 * window + GROUP
-        self._allocate(stride)
+        self._allocate(width)
 
-    cdef Rows _output(self, float[:, ::1] rows, int64_t words, int64_t stride) except *:
+    cdef Rows _output(self, float[:, ::1] rows, int64_t words) except *:
+        cdef int64_t stride = self.inputs.rows.stride
         if rows.shape[0] != words or rows.shape[1] != stride:
             raise ValueError(f"output rows of ({rows.shape[0]}, {rows.shape[1]}): ({words}, {stride}) are needed")
-        return Rows(&rows[0, 0], stride, 0, NULL, NULL, NULL, NULL)
+        return Rows(&rows[0, 0], stride, self.inputs.rows.width, 0, NULL, NULL, NULL, NULL)
 
     cdef Lists _lists(self, const int64_t[::1] offsets, const int32_t[::1] items, int64_t words, int64_t end) except *:
         """Lists whose items lie in [0, end)."""
@@ -197,7 +211,7 @@ cdef class Worker:
                 raise ValueError(f"word {i} has a path of more than {MAX_CODE} steps")
         return 0
 
-    cdef int _allocate(self, int64_t stride) except -1:
+    cdef int _allocate(self, int64_t width) except -1:
         cdef Reader *r = &self.reader
         cdef Inputs *in_ = &self.inputs
         cdef int64_t entries = 2 * self.window + GROUP
@@ -206,10 +220,10 @@ cdef class Worker:
         r.places = <int64_t *>calloc(r.capacity + self.window + 1, sizeof(int64_t))
         in_.entry_row = <int32_t *>calloc(entries, sizeof(int32_t))
         in_.entry = <float **>calloc(entries, sizeof(float *))
-        in_.mix = <float *>calloc(2 * entries * GROUP, sizeof(float))
-        self.scratch = calloc((3 * MAX_TARGETS + 2 * stride) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
+        in_.mix = <float *>calloc(entries * GROUP, sizeof(float))
+        self.scratch = calloc((3 * MAX_TARGETS + 2 * width) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
         if not in_.sg and in_.bags.offsets != NULL:
-            self.mix_scratch = calloc(entries * stride * sizeof(float) + CACHE_LINE, 1)
+            self.mix_scratch = calloc(entries * width * sizeof(float) + CACHE_LINE, 1)
             if self.mix_scratch == NULL:
                 raise MemoryError
             in_.bag_sums = aligned(self.mix_scratch)
@@ -219,13 +233,13 @@ cdef class Worker:
         self.block.g = self.weight + MAX_TARGETS * FV_MAX_ROWS
         self.label = self.block.g + MAX_TARGETS * FV_MAX_ROWS
         self.block.dx = in_.dx = self.label + MAX_TARGETS * FV_MAX_ROWS
-        in_.hidden = in_.dx + stride * FV_MAX_ROWS
+        in_.hidden = in_.dx + width * FV_MAX_ROWS
         for g in range(RING):
             for j in range(MAX_TARGETS):
                 self.groups[g].y[j] = in_.rows.shared  # to be fetched, whatever it is
             for j in range(GROUP):
                 self.groups[g].newest[j] = in_.rows.shared
-        self.block.width = stride
+        self.block.width = width
         return 0
 
     def __dealloc__(self):
@@ -362,7 +376,7 @@ cdef class Worker:
         """Take the group's block step; or several, where there are more rows or targets than a block takes."""
         cdef:
             Inputs *in_ = &self.inputs
-            int32_t start = g.low, stop, most = FV_MAX_ROWS
+            int32_t start = g.low, stop, most = FV_MAX_ROWS, mixed
             bint in_order = self.objective.paths.offsets != NULL
             bint measured = self.with_loss and (
                 self.first_group or draw(self.loss_key, self.reader.places[g.first]) % LOSS_EVERY == 0)
@@ -385,12 +399,15 @@ cdef class Worker:
                         lock_words(in_)
                 start = stop
             return
-        gather(in_, &self.reader, g)
-        self.step_hidden(g, measured)
+        # Where rows of contexts are mixed, those of a group to come are fetched on the way there and on the way back;
+        # elsewhere the block step fetches them.
+        mixed = 0 if in_.sg or in_order else g.n // 2
+        gather(in_, &self.reader, g, self.block.ahead, mixed)
+        self.step_hidden(g, measured, mixed)
         while in_.sg and g.stop < g.high:
             choose_targets(&self.objective, g, self.reader.ids, g.stop, g.high)
-            self.step_hidden(g, measured)
-        scatter(in_, &self.reader, g)
+            self.step_hidden(g, measured, False)
+        scatter(in_, &self.reader, g, self.block.ahead + mixed, g.n - mixed if mixed else 0)
 
     cdef inline void step_words(self, Group *g, bint measured) noexcept nogil:
         """One block step where the input side is words: they are X, the output side is Y."""
@@ -451,7 +468,7 @@ cdef class Worker:
         b.products = NULL
         b.ahead = ahead
 
-    cdef inline void step_hidden(self, Group *g, bint measured) noexcept nogil:
+    cdef inline void step_hidden(self, Group *g, bint measured, bint fetched) noexcept nogil:
         """A block step for each FV_MAX_ROWS output rows: they are X, and Y are the rows of the centres."""
         cdef:
             fv_block *b = &self.block
@@ -466,10 +483,12 @@ cdef class Worker:
         while j < g.n:
             b.x, b.m = g.y + j, min(g.n - j, <int32_t>FV_MAX_ROWS)
             b.ahead = ahead + j
+            b.own = b.n if fetched and j == 0 and g.n_positive == b.n else 0
             b.label = g.label + j
             b.weight = self.weight + (j - skip) * GROUP
             if measured:
                 self.loss += fv_block_loss(b)
             fv_block_step(b)
             j += FV_MAX_ROWS
+        b.own = 0
         b.ahead = ahead

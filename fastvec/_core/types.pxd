@@ -16,10 +16,11 @@ cdef enum:
     MAX_TARGETS = 368  # output rows of a block: MAX_POSITIVE + MAX_DRAWS + MAX_CODE
 
 cdef struct Rows:
-    # A matrix of float32 rows, `stride` floats apart, a multiple of 16. Rows 0 ... n_hot - 1, those of the most
+    # A matrix of float32 rows, `stride` floats apart, a multiple of 16; the vectors take the first `width` of them, a
+    # multiple of every register, and what is beyond them is zero. Rows 0 ... n_hot - 1, those of the most
     # frequent words, may be this thread's own copies in `hot`; `base` is what they were at the last merge.
     float *shared
-    int64_t stride
+    int64_t stride, width
     int32_t n_hot
     float *hot
     float *base
@@ -89,5 +90,7 @@ cdef struct Inputs:
     float *hidden                  # otherwise: room for them
     int32_t contexts[GROUP]        # CBOW: words around each centre
     float **entry                  # the rows that they are made of, one an entry,
-    float *mix                     # the share of each in each row, and what it gets of that row's gradient
+    float *mix                     # which of them each row is made of: 1 or 0; on the way back, lock factors for 1
+    float share[GROUP]             # what each row's sum of them is multiplied with,
+    float back[GROUP]              # and its gradient, for each of them
     float *bag_sums                # room for such rows, where they are sums of bags

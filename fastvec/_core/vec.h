@@ -11,13 +11,17 @@
  * So a model whose input side is words in place has them as X and the output side as Y; a model whose input side
  * is a few rows made of others has these as Y, few, and the output side as X.
  *
+ * Own (`own` is n, Y_new apart): row i < n of X has a pair with row i of Y alone, as CBOW's targets have with the means of
+ * their contexts. These pairs are computed by themselves, and weights of the others there must be 0. Rows ahead are not
+ * fetched then.
+ *
  * In order (`products` is given): the rows of Y meet X one after the other, as word2vec.c has it, but X is read and
  * written once. Row j meets rows X that the rows k < j have changed, X + sum over k of g_k y_k:
  *
- *     S_j += sum over k < j of (y_j . y_k) g_k        Y_new,j += sum over k < j of (g_j . g_k) Y_k
+ *     s(S_j) += s'(S_j) sum over k < j of (y_j . y_k) g_k        Y_new,j += sum over k < j of (g_j . g_k) Y_k
  *
- * which needs but the products of the rows of Y and of those of G. (The second sum takes Y_k as it is then, not as it was:
- * a difference of the third order in alpha.)
+ * which needs but the products of the rows of Y and of those of G. (To the second order in alpha: the sigmoid s follows its
+ * slope, as far as 0 or 1, so that no row waits for another's sigmoid; and the second sum takes Y_k as it is then.)
  *
  * The bound is for pairs that repeat many times in a block, and for high learning rates: one after the other the pairs
  * would converge, taken at once they overshoot (fv_bound).
@@ -54,6 +58,7 @@ typedef struct {
     float *dx;            /* scratch: FV_MAX_ROWS * width */
     int64_t width;
     int m, n;
+    int own;              /* see above: 0, or n */
     float *const *ahead;  /* rows that the next block will want: n; or m, where Y_new is apart */
     float *const *newest; /* FV_GROUP rows of words that a later block will want; n, where Y_new is apart */
 } fv_block;
@@ -123,36 +128,75 @@ static void fv_products_of_pairs(float *const *y, int n, int64_t width, float *s
                     s + (i + 1) * FV_MAX_ROWS + i);
 }
 
-static void fv_scores(const fv_block *b) { fv_products(b->x, b->m, b->y, b->n, b->width, b->g); }
+/* The products of each of `own` rows with the one of its number; those with the other rows are not needed. */
+static FV_INLINE void fv_own_scores(const fv_block *b) {
+    vf sum[FV_GROUP];
+    float dots[4];
+    int64_t d;
+    int i, j;
+    FV_UNROLL for (j = 0; j < FV_GROUP; j++) sum[j] = vf_set1(0.0f);
+    for (j = 0; j < b->own; j++) {
+        vf s = vf_set1(0.0f);
+        for (d = 0; d < b->width; d += VF_WIDTH) s = vf_fma(vf_load(b->x[j] + d), vf_load(b->y[j] + d), s);
+        sum[j] = s;
+    }
+    vf_sum4(sum[0], sum[1], sum[2], sum[3], dots);
+    for (j = 0; j < b->own; j++)
+        for (i = 0; i < b->own; i++) b->g[j * FV_MAX_ROWS + i] = i == j ? dots[j] : 0.0f;
+}
+
+static void fv_scores(const fv_block *b) {
+    fv_products(b->x + b->own, b->m - b->own, b->y, b->n, b->width, b->g + b->own);
+    if (b->own) fv_own_scores(b); /* afterwards: a tile may have written into the next line, as far as these lie */
+}
 
 /* S -> G in place. */
 static FV_INLINE void fv_gradient(const fv_block *b) {
     float *g = b->g;
-    const float *weight = b->weight, *label = b->label, *products = b->products;
+    const float *weight = b->weight, *label = b->label;
     const int64_t m = b->m, n = b->n;
     const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound);
-    int64_t i, j, k;
+    int64_t i, j;
     for (j = 0; j < n; j++, g += FV_MAX_ROWS, weight += FV_MAX_ROWS, label += b->label_step)
         for (i = 0; i < m; i += VF_WIDTH) {
-            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound), s = vf_load(g + i);
-            for (k = 0; products && k < j; k++)
-                s = vf_fma(vf_set1(products[j * FV_MAX_ROWS + k]), vf_load(b->g + k * FV_MAX_ROWS + i), s);
-            vf_store(g + i, vf_mul(scale, vf_sub(vf_load(label + i), vf_sigmoid(s))));
+            vf scale = vf_min(vf_mul(alpha, vf_load(weight + i)), bound);
+            vf_store(g + i, vf_mul(scale, vf_sub(vf_load(label + i), vf_sigmoid(vf_load(g + i)))));
         }
+}
+
+/* The same in order: sigmoids of the scores with X as it was, which wait for nothing, and their slopes for the rest. */
+static FV_INLINE void fv_gradient_in_order(const fv_block *b) {
+    const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound), none = vf_set1(0.0f), one = vf_set1(1.0f);
+    const int64_t m = b->m, n = b->n;
+    int64_t i, j, k;
+    for (j = 0; j < n; j++) {
+        const float *const product = b->products + j * FV_MAX_ROWS;
+        for (i = 0; i < m; i += VF_WIDTH) {
+            float *const g = b->g + j * FV_MAX_ROWS + i;
+            const vf scale = vf_min(vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i)), bound);
+            const vf old = vf_sigmoid(vf_load(g)), slope = vf_mul(old, vf_sub(one, old));
+            vf change = none, s;
+            for (k = 0; k < j; k++)
+                change = vf_fma(vf_set1(product[k]), vf_load(b->g + k * FV_MAX_ROWS + i), change);
+            s = vf_max(none, vf_min(one, vf_fma(slope, change, old)));
+            vf_store(g, vf_mul(scale, vf_sub(vf_load(b->label + i), s)));
+        }
+    }
 }
 
 /* Fields and pointers are copied to locals: a vector store may alias them, and the compiler would load them again.
  * Both products for `columns` rows of Y from `j0` on. The gradient of X gathers in `dx` from the first tile to the
- * last, which adds it to X. `apart`: Y_new is not Y. */
-static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const int apart,
-                                     const fv_block *b, int j0) {
+ * last, which adds it to X. `apart`: Y_new is not Y. `own` and `in_order`: as above; what rows of Y get in order are the
+ * rows before them with their factors, which then stand in `products`. */
+static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const int apart, const int own,
+                                     const int in_order, const fv_block *b, int j0) {
     float *const *x = b->x, *const *y = b->y + j0, *const *y_new = b->y_new + j0;
     float *const *ahead = apart ? b->ahead : b->ahead + j0, *const *newest = b->newest;
     float *const dx0 = b->dx;
-    const float *const g0 = b->g + j0 * FV_MAX_ROWS;
+    const float *const g0 = b->g + j0 * FV_MAX_ROWS, *const h = b->products + (in_order ? j0 * FV_MAX_ROWS : 0);
     const int64_t width = b->width, m = b->m;
     int64_t d, i;
-    int j;
+    int j, k;
     for (d = 0; d < width; d += VF_WIDTH) {
         vf old[VF_UPDATE], now[VF_UPDATE];
         const float *gi = g0;
@@ -165,10 +209,15 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH_OWN(ahead[j] + d);
             FV_UNROLL for (j = 0; j < (apart ? columns : FV_GROUP); j++) if (last) FV_PREFETCH_OWN(newest[j] + d);
         }
-        for (i = 0; i < m; i++, gi++, gathered += width) {
+        FV_UNROLL for (j = 0; own && j < columns; j++) {
+            const vf xv = vf_load(x[j] + d), g = vf_set1(gi[j * FV_MAX_ROWS + j]);
+            now[j] = vf_fma(g, xv, now[j]);
+            vf_store(x[j] + d, vf_fma(g, old[j], xv));
+        }
+        for (i = own ? columns : 0, gi += i; i < m; i++, gi++, gathered += width) {
             float *const xi = x[i] + d;
             vf xv = vf_load(xi);
-            if (apart && d % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(ahead[i] + d);
+            if (apart && !own && d % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(ahead[i] + d);
             vf dx = last ? (first ? xv : vf_add(xv, vf_load(gathered))) : (first ? vf_set1(0.0f) : vf_load(gathered));
             FV_UNROLL for (j = 0; j < columns; j++) {
                 vf g = vf_set1(gi[j * FV_MAX_ROWS]);
@@ -177,7 +226,15 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             }
             vf_store(last ? xi : gathered, dx);
         }
-        FV_UNROLL for (j = 0; j < columns; j++) vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
+        for (i = 0; in_order && i < j0; i++) {
+            const vf before = vf_load(b->y[i] + d);
+            FV_UNROLL for (j = 0; j < columns; j++) now[j] = vf_fma(vf_set1(h[j * FV_MAX_ROWS + i]), before, now[j]);
+        }
+        FV_UNROLL for (j = 0; j < columns; j++) {
+            FV_UNROLL for (k = 0; in_order && k < j; k++)
+                now[j] = vf_fma(vf_set1(h[j * FV_MAX_ROWS + j0 + k]), now[k], now[j]);
+            vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
+        }
     }
 }
 
@@ -218,9 +275,10 @@ static FV_INLINE void fv_update_row(const fv_block *b) {
     }
 }
 
-static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const fv_block *b, int j0) {
+static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const int in_order,
+                                        const fv_block *b, int j0) {
     switch (columns) {
-#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, b, j0); break;
+#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, 0, in_order, b, j0); break;
         FV_CASE(1)
         FV_CASE(2)
         FV_CASE(3)
@@ -239,67 +297,55 @@ static FV_INLINE void fv_update_columns(int columns, const int first, const int 
     }
 }
 
-static FV_INLINE void fv_update(const fv_block *b) {
+static FV_INLINE void fv_update_apart(const int columns, const fv_block *b) {
+    if (b->own)
+        fv_update_tile(columns, 1, 1, 1, 1, 0, b, 0);
+    else
+        fv_update_tile(columns, 1, 1, 1, 0, 0, b, 0);
+}
+
+static FV_INLINE void fv_update(const int in_order, const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
-    if (b->y_new != b->y) {
-        switch (b->n) {
-        case 1: fv_update_row(b); break;
-        case 2: fv_update_tile(2, 1, 1, 1, b, 0); break;
-        case 3: fv_update_tile(3, 1, 1, 1, b, 0); break;
-        default: fv_update_tile(FV_GROUP, 1, 1, 1, b, 0); break;
-        }
-        return;
-    }
     if (tiles == 1) {
-        fv_update_columns(b->n, 1, 1, b, 0);
+        fv_update_columns(b->n, 1, 1, in_order, b, 0);
         return;
     }
     for (j = tile = 0; tile < tiles; j += columns, tile++) {
         columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
         if (tile == 0)
-            fv_update_columns(columns, 1, 0, b, j);
+            fv_update_columns(columns, 1, 0, in_order, b, j);
         else if (tile < tiles - 1)
-            fv_update_columns(columns, 0, 0, b, j);
+            fv_update_columns(columns, 0, 0, in_order, b, j);
         else
-            fv_update_columns(columns, 0, 1, b, j);
-    }
-}
-
-/* In order: rows of Y get what the rows before them have done to X; the last first, so that those are as they were. */
-static FV_INLINE void fv_hand_on(const int strips, const fv_block *b, int64_t d) {
-    int j, k, v;
-    for (j = b->n - 1; j > 0; j--) {
-        const float *const factor = b->products + j * FV_MAX_ROWS;
-        float *const y = b->y[j] + d;
-        vf sum[4];
-        FV_UNROLL for (v = 0; v < strips; v++) sum[v] = vf_load(y + v * VF_WIDTH);
-        for (k = 0; k < j; k++) {
-            const vf h = vf_set1(factor[k]);
-            FV_UNROLL for (v = 0; v < strips; v++) sum[v] = vf_fma(h, vf_load(b->y[k] + d + v * VF_WIDTH), sum[v]);
-        }
-        FV_UNROLL for (v = 0; v < strips; v++) vf_store(y + v * VF_WIDTH, sum[v]);
+            fv_update_columns(columns, 0, 1, in_order, b, j);
     }
 }
 
 static void fv_step_in_order(const fv_block *b) {
     float *g[FV_MAX_ROWS];
-    int64_t d;
     int j;
     for (j = 0; j < b->n; j++) g[j] = b->g + j * FV_MAX_ROWS;
     memset(b->g, 0, (size_t)b->n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
     fv_scores(b);
     fv_products_of_pairs(b->y, b->n, b->width, b->products);
-    fv_gradient(b);
-    fv_update(b);
+    fv_gradient_in_order(b);
     fv_products_of_pairs(g, b->n, FV_MAX_ROWS, b->products);
-    for (d = 0; d + 4 * VF_WIDTH <= b->width; d += 4 * VF_WIDTH) fv_hand_on(4, b, d);
-    for (; d < b->width; d += VF_WIDTH) fv_hand_on(1, b, d);
+    fv_update(1, b);
 }
 
 static void fv_block_step(const fv_block *b) {
     fv_scores(b);
     fv_gradient(b);
-    fv_update(b);
+    if (b->y_new == b->y) {
+        fv_update(0, b);
+        return;
+    }
+    switch (b->n) {
+    case 1: fv_update_row(b); break;
+    case 2: fv_update_apart(2, b); break;
+    case 3: fv_update_apart(3, b); break;
+    default: fv_update_apart(FV_GROUP, b); break;
+    }
 }
 
 /* The loss of the rows as they are: the sum over all pairs of W times -log s(S) or -log(1 - s(S)), s the sigmoid. */
@@ -324,103 +370,6 @@ static FV_INLINE void fv_weigh_others(float *weight, int positive, int n, const 
         vf pairs = vf_load(weight + i);
         for (j = 1; j < positive; j++) pairs = vf_add(pairs, vf_load(weight + j * FV_MAX_ROWS + i));
         for (j = positive; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(count[j]), pairs));
-    }
-}
-
-/* Rows that are made of others: out[c] = sum over e of mix[e * FV_GROUP + c] * rows[e], `columns` rows of out. */
-static FV_INLINE void fv_mix_columns(const int columns, float *const *rows, int n, const float *mix, float *out,
-                                     int64_t width) {
-    int64_t d;
-    int e, c;
-    for (d = 0; d < width; d += VF_WIDTH) {
-        vf acc[FV_GROUP];
-        FV_UNROLL for (c = 0; c < columns; c++) acc[c] = vf_set1(0.0f);
-        for (e = 0; e < n; e++) {
-            const vf v = vf_load(rows[e] + d);
-            FV_UNROLL for (c = 0; c < columns; c++) acc[c] = vf_fma(vf_set1(mix[e * FV_GROUP + c]), v, acc[c]);
-        }
-        FV_UNROLL for (c = 0; c < columns; c++) vf_store(out + c * width + d, acc[c]);
-    }
-}
-
-/* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * dx[c], `columns` rows of dx. */
-static FV_INLINE void fv_unmix_columns(const int columns, float *const *rows, int n, const float *mix, const float *dx,
-                                       int64_t width) {
-    int64_t d;
-    int e, c;
-    for (d = 0; d < width; d += VF_WIDTH) {
-        vf delta[FV_GROUP];
-        FV_UNROLL for (c = 0; c < columns; c++) delta[c] = vf_load(dx + c * width + d);
-        for (e = 0; e < n; e++) {
-            vf v = vf_load(rows[e] + d);
-            FV_UNROLL for (c = 0; c < columns; c++) v = vf_fma(vf_set1(mix[e * FV_GROUP + c]), delta[c], v);
-            vf_store(rows[e] + d, v);
-        }
-    }
-}
-
-static void fv_mix(int columns, float *const *rows, int n, const float *mix, float *out, int64_t width) {
-    if (columns == 1)
-        fv_mix_columns(1, rows, n, mix, out, width);
-    else
-        fv_mix_columns(FV_GROUP, rows, n, mix, out, width);
-}
-
-static void fv_unmix(int columns, float *const *rows, int n, const float *mix, const float *dx, int64_t width) {
-    if (columns == 1)
-        fv_unmix_columns(1, rows, n, mix, dx, width);
-    else
-        fv_unmix_columns(FV_GROUP, rows, n, mix, dx, width);
-}
-
-/* out = scale * (the sum of n rows of a matrix). */
-static void fv_sum_rows(const float *matrix, const int32_t *rows, int64_t n, float scale, float *out, int64_t width) {
-    const vf factor = vf_set1(scale);
-    int64_t d, i;
-    for (d = 0; d < width; d += VF_WIDTH) vf_store(out + d, vf_set1(0.0f));
-    for (i = 0; i < n; i += 4) {
-        const float *r[4];
-        int64_t k;
-        for (k = 0; k < 4; k++) r[k] = matrix + rows[i + k < n ? i + k : i] * width;
-        const vf second = vf_set1(i + 1 < n), third = vf_set1(i + 2 < n), fourth = vf_set1(i + 3 < n);
-        for (d = 0; d < width; d += VF_WIDTH) {
-            vf a = vf_fma(second, vf_load(r[1] + d), vf_load(r[0] + d));
-            vf b = vf_fma(fourth, vf_load(r[3] + d), vf_mul(third, vf_load(r[2] + d)));
-            vf_store(out + d, vf_add(vf_load(out + d), vf_add(a, b)));
-        }
-    }
-    for (d = 0; d < width; d += VF_WIDTH) vf_store(out + d, vf_mul(factor, vf_load(out + d)));
-}
-
-/* row += scale * delta */
-static FV_INLINE void fv_add_row(float *row, float scale, const float *delta, int64_t width) {
-    int64_t d;
-    for (d = 0; d < width; d += VF_WIDTH) vf_store(row + d, vf_fma(vf_set1(scale), vf_load(delta + d), vf_load(row + d)));
-}
-
-/* row += scale * (wanted - row) */
-static FV_INLINE void fv_blend_row(float *row, float scale, const float *wanted, int64_t width) {
-    int64_t d;
-    for (d = 0; d < width; d += VF_WIDTH) {
-        const vf old = vf_load(row + d);
-        vf_store(row + d, vf_fma(vf_set1(scale), vf_sub(vf_load(wanted + d), old), old));
-    }
-}
-
-static FV_INLINE void fv_fetch_row(const float *row, int64_t width) {
-    int64_t d;
-    for (d = 0; d < width; d += FV_ROW_ALIGN) FV_PREFETCH_OWN(row + d);
-}
-
-/* One row of a merge: shared += scale (mine - base); mine = base = shared. */
-static FV_INLINE void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width) {
-    int64_t d;
-    for (d = 0; d < width; d += VF_WIDTH) {
-        vf delta = vf_sub(vf_load(mine + d), vf_load(base + d));
-        vf merged = vf_fma(vf_set1(scale), delta, vf_load(shared + d));
-        vf_store(shared + d, merged);
-        vf_store(mine + d, merged);
-        vf_store(base + d, merged);
     }
 }
 

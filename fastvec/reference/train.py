@@ -17,8 +17,8 @@ MAX_ROWS = 16
 MAX_POSITIVE = 32
 """Target words of a block."""
 MAX_NEGATIVE = 60
-WORD_DRAWS, BAG_DRAWS = 2, 4
-"""Noise words a group, times `negative`; the latter for skip-gram with subwords."""
+WORD_DRAWS, BAG_DRAWS, MEAN_DRAWS = 10, 20, 8
+"""Noise words a group in fifths of `negative`, rounded up: skip-gram, with subwords, CBOW."""
 ROW_ALIGN = 16
 LOSS_EVERY = 64
 """The loss is measured on one group in so many, and on the first of each call."""
@@ -73,13 +73,15 @@ def steps_in_order(
 ) -> tuple[Floats, Floats]:
     """Return the same where the rows of `x` take steps one after the other, each finding `y` as those before left it.
 
-    So it is but for terms of the third order in `alpha`, as in the kernel (vec.h).
+    To the second order in `alpha`, as in the kernel (vec.h): a sigmoid follows its slope, as far as 0 or 1.
     """
     g = np.zeros_like(weight)
+    old = sigmoid(x @ y.T)
     for i in range(len(x)):
-        g[i] = alpha * weight[i] * (label - sigmoid((y + g.T @ x) @ x[i]))
+        s = old[i] + old[i] * (1 - old[i]) * (x[i] @ x[:i].T @ g[:i])
+        g[i] = alpha * weight[i] * (label - np.clip(s, 0, 1))
     new_x = x + g @ y
-    for i in range(len(x) - 1, 0, -1):
+    for i in range(1, len(x)):
         new_x[i] += g[i] @ g[:i].T @ new_x[:i]
     return new_x, y + g.T @ x
 
@@ -122,6 +124,7 @@ class Worker:
         tree: Any = None,
         bags: Any = None,
         lock: NDArray[np.float32] | None = None,
+        vector_size: int,
         window: int,
         shrink_windows: bool,
         negative: int,
@@ -135,6 +138,8 @@ class Worker:
         stride, words = input_vectors.shape[1], len(keep)
         if stride % ROW_ALIGN or stride == 0:
             raise ValueError(f"rows of {stride} floats: not a multiple of 16")
+        if not 0 < vector_size <= stride:
+            raise ValueError(f"vectors of {vector_size} floats in rows of {stride}")
         if not (len(input_vectors) >= words > 0 and noise.shape == (words, 2)):
             raise ValueError("input_vectors, keep and noise must have one row a word")
         if not (0 <= negative <= MAX_NEGATIVE and window >= 1 and len(stop) == 1 and len(tokens) > 0):
@@ -154,7 +159,8 @@ class Worker:
         self.tree, self.bags, self.lock = tree, bags, lock
         self.window, self.shrink_windows, self.seed = window, shrink_windows, seed
         self.sg, self.cbow_mean, self.cbow_classic = sg, cbow_mean, cbow_classic
-        self.draws = negative * (BAG_DRAWS if sg and bags is not None else WORD_DRAWS)
+        fifths = MEAN_DRAWS if not sg else WORD_DRAWS if bags is None else BAG_DRAWS
+        self.draws = -(-negative * fifths // 5)
         self.noise_weight = negative / self.draws if negative else 0.0
         self.group = GROUP if tree is None else 1
         self.stop, self.with_loss = stop, with_loss
