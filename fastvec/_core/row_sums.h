@@ -23,12 +23,12 @@ static void fv_windows(int n, const int32_t *centre, const int32_t *reach, float
  * out, in `strips` registers from column d on. */
 static FV_INLINE void fv_mix_strips(const int strips, const int columns, float *const *rows, int64_t n, const float *mix,
                                     const float *share, float *out, int64_t width, int64_t d) {
-    vf sum[FV_GROUP][VF_STRIPS];
+    vf sum[FV_GROUP][4];
     int64_t e;
     int c, k;
     FV_UNROLL for (c = 0; c < columns; c++) FV_UNROLL for (k = 0; k < strips; k++) sum[c][k] = vf_set1(0.0f);
     for (e = 0; e < n; e++, mix += FV_GROUP) {
-        vf v[VF_STRIPS];
+        vf v[4];
         FV_UNROLL for (k = 0; k < strips; k++) v[k] = vf_load(rows[e] + d + k * VF_WIDTH);
         FV_UNROLL for (c = 0; c < columns; c++) {
             const vf part = vf_set1(mix[c]);
@@ -43,7 +43,7 @@ static FV_INLINE void fv_mix_strips(const int strips, const int columns, float *
 /* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * share[c] * dx[c]. */
 static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float *const *rows, int64_t n,
                                       const float *mix, const float *share, const float *dx, int64_t width, int64_t d) {
-    vf delta[FV_GROUP][VF_STRIPS];
+    vf delta[FV_GROUP][4];
     int64_t e;
     int c, k;
     FV_UNROLL for (c = 0; c < columns; c++)
@@ -51,7 +51,7 @@ static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float
             delta[c][k] = vf_mul(vf_set1(share[c]), vf_load(dx + c * width + d + k * VF_WIDTH));
     for (e = 0; e < n; e++, mix += FV_GROUP) {
         float *const row = rows[e] + d;
-        vf v[VF_STRIPS];
+        vf v[4];
         FV_UNROLL for (k = 0; k < strips; k++) v[k] = vf_load(row + k * VF_WIDTH);
         FV_UNROLL for (c = 0; c < columns; c++) {
             const vf part = vf_set1(mix[c]);
@@ -61,23 +61,31 @@ static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float
     }
 }
 
-/* Both ways for whole rows: `back` or not. Meanwhile rows that the next block will want are fetched. */
+/* One way or the other. */
+static FV_INLINE void fv_mix_or_unmix(const int back, const int strips, const int columns, float *const *rows, int n,
+                                      const float *mix, const float *share, float *made, int64_t width, int64_t d) {
+    if (back)
+        fv_unmix_strips(strips, columns, rows, n, mix, share, made, width, d);
+    else
+        fv_mix_strips(strips, columns, rows, n, mix, share, made, width, d);
+}
+
+/* The same for whole rows. Meanwhile rows that the next block will want are fetched. */
 static FV_INLINE void fv_mix_columns(const int back, const int columns, float *const *rows, int n, const float *mix,
                                      const float *share, float *made, int64_t width, float *const *ahead, int fetched) {
+    const int most = columns == 1 ? 4 : VF_STRIPS; /* of a single row several, for its additions wait for each other */
     int64_t d, line = 0;
     int i, strips;
     for (d = 0; d < width; d += strips * VF_WIDTH) {
-        strips = width - d >= VF_STRIPS * VF_WIDTH ? VF_STRIPS : 1;
+        strips = width - d >= most * VF_WIDTH ? most : width - d >= 2 * VF_WIDTH ? 2 : 1;
         for (; line < d + strips * VF_WIDTH; line += FV_ROW_ALIGN)
             for (i = 0; i < fetched; i++) FV_PREFETCH_OWN(ahead[i] + line);
-        if (strips == VF_STRIPS && back)
-            fv_unmix_strips(VF_STRIPS, columns, rows, n, mix, share, made, width, d);
-        else if (strips == VF_STRIPS)
-            fv_mix_strips(VF_STRIPS, columns, rows, n, mix, share, made, width, d);
-        else if (back)
-            fv_unmix_strips(1, columns, rows, n, mix, share, made, width, d);
+        if (strips == most)
+            fv_mix_or_unmix(back, most, columns, rows, n, mix, share, made, width, d);
+        else if (strips == 2)
+            fv_mix_or_unmix(back, 2, columns, rows, n, mix, share, made, width, d);
         else
-            fv_mix_strips(1, columns, rows, n, mix, share, made, width, d);
+            fv_mix_or_unmix(back, 1, columns, rows, n, mix, share, made, width, d);
     }
 }
 

@@ -15,7 +15,7 @@
  *               vf_clear(a,bits), vf_greatest(a): of all lanes
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update
- * VF_STRIPS             registers of each of FV_GROUP rows, and of another one, that it holds
+ * VF_STRIPS             registers of each of FV_GROUP rows, and of another one, that it holds: 2 or 4
  * VF_QUERIES            registers of queries in a tile of a search, with six rows each */
 #ifndef FASTVEC_SIMD_H
 #define FASTVEC_SIMD_H

@@ -18,6 +18,7 @@ from fastvec._core.types cimport Group, Inputs, Lists, Objective, Reader, Rows
 
 cdef extern from "vec.h" nogil:
     enum:
+        FV_IN_ORDER
         FV_ROW_ALIGN
         VF_WIDTH
     ctypedef struct fv_block:
@@ -40,6 +41,7 @@ cdef extern from "vec.h" nogil:
     void fv_block_step(const fv_block *b)
     void fv_step_in_order(const fv_block *b)
     double fv_block_loss(const fv_block *b)
+    void fv_weigh_in_order(float *weight, int n, const float *of_y, const float *of_x)
     void fv_weigh_others(float *weight, int positive, int n, const float *count)
 
 cdef extern from "row_sums.h" nogil:
@@ -384,7 +386,7 @@ cdef class Worker:
         self.block.alpha = alpha
         if in_.sg and in_.bags.offsets == NULL:
             if in_order:
-                most = even_share(g.high - g.low - 1, FV_MAX_ROWS)
+                most = even_share(g.high - g.low - 1, FV_IN_ORDER)
             while start < g.high:
                 stop = choose_words(in_, &self.reader, g, start, most)
                 if in_.m:
@@ -455,9 +457,7 @@ cdef class Worker:
             memset(count, 0, sizeof(count))
             for k in range(b.m):
                 count[k] = g.count[j + k]
-            for i in range(b.n):
-                for k in range(FV_MAX_ROWS):
-                    self.weight[i * FV_MAX_ROWS + k] = pairs[i] * count[k]
+            fv_weigh_in_order(self.weight, b.n, pairs, count)
             if measured:
                 self.loss += fv_block_loss(b)
             fv_step_in_order(b)

@@ -42,6 +42,7 @@
 enum {
     FV_MAX_ROWS = 16,  /* input rows of a block */
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
+    FV_IN_ORDER = 6,   /* rows of Y of a block in order: no more than any VF_UPDATE */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
 
@@ -54,13 +55,13 @@ typedef struct {
     const float *weight;  /* n x FV_MAX_ROWS */
     float alpha, bound;
     float *g;             /* scratch: n x FV_MAX_ROWS */
-    float *products;      /* in order: scratch, FV_MAX_ROWS x FV_MAX_ROWS; n <= FV_MAX_ROWS, weights beyond m are 0 */
+    float *products;      /* in order: scratch, FV_MAX_ROWS x FV_MAX_ROWS; n <= FV_IN_ORDER, weights beyond m are 0 */
     float *dx;            /* scratch: FV_MAX_ROWS * width */
     int64_t width;
     int m, n;
     int own;              /* see above: 0, or n */
     float *const *ahead;  /* rows that the next block will want: n; or m, where Y_new is apart */
-    float *const *newest; /* FV_GROUP rows of words that a later block will want; n, where Y_new is apart */
+    float *const *newest; /* FV_GROUP rows of words that a later block will want; n, where Y_new is apart; 1, in order */
 } fv_block;
 
 /* The greatest step of one pair among `rows` rows of the input side. At a learning rate of 0.025 and ten rows, a weight
@@ -190,10 +191,11 @@ static FV_INLINE void fv_gradient_in_order(const fv_block *b) {
  * rows before them with their factors, which then stand in `products`. */
 static FV_INLINE void fv_update_tile(const int columns, const int first, const int last, const int apart, const int own,
                                      const int in_order, const fv_block *b, int j0) {
+    const int entering = apart ? columns : in_order ? 1 : FV_GROUP;
     float *const *x = b->x, *const *y = b->y + j0, *const *y_new = b->y_new + j0;
     float *const *ahead = apart ? b->ahead : b->ahead + j0, *const *newest = b->newest;
     float *const dx0 = b->dx;
-    const float *const g0 = b->g + j0 * FV_MAX_ROWS, *const h = b->products + (in_order ? j0 * FV_MAX_ROWS : 0);
+    const float *const g0 = b->g + j0 * FV_MAX_ROWS;
     const int64_t width = b->width, m = b->m;
     int64_t d, i;
     int j, k;
@@ -207,7 +209,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
         }
         if (d % FV_ROW_ALIGN == 0) { /* a cache line */
             FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH_OWN(ahead[j] + d);
-            FV_UNROLL for (j = 0; j < (apart ? columns : FV_GROUP); j++) if (last) FV_PREFETCH_OWN(newest[j] + d);
+            FV_UNROLL for (j = 0; j < entering; j++) if (last) FV_PREFETCH_OWN(newest[j] + d);
         }
         FV_UNROLL for (j = 0; own && j < columns; j++) {
             const vf xv = vf_load(x[j] + d), g = vf_set1(gi[j * FV_MAX_ROWS + j]);
@@ -226,13 +228,9 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             }
             vf_store(last ? xi : gathered, dx);
         }
-        for (i = 0; in_order && i < j0; i++) {
-            const vf before = vf_load(b->y[i] + d);
-            FV_UNROLL for (j = 0; j < columns; j++) now[j] = vf_fma(vf_set1(h[j * FV_MAX_ROWS + i]), before, now[j]);
-        }
         FV_UNROLL for (j = 0; j < columns; j++) {
             FV_UNROLL for (k = 0; in_order && k < j; k++)
-                now[j] = vf_fma(vf_set1(h[j * FV_MAX_ROWS + j0 + k]), now[k], now[j]);
+                now[j] = vf_fma(vf_set1(b->products[j * FV_MAX_ROWS + k]), now[k], now[j]);
             vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
         }
     }
@@ -304,20 +302,20 @@ static FV_INLINE void fv_update_apart(const int columns, const fv_block *b) {
         fv_update_tile(columns, 1, 1, 1, 0, 0, b, 0);
 }
 
-static FV_INLINE void fv_update(const int in_order, const fv_block *b) {
+static FV_INLINE void fv_update(const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
     if (tiles == 1) {
-        fv_update_columns(b->n, 1, 1, in_order, b, 0);
+        fv_update_columns(b->n, 1, 1, 0, b, 0);
         return;
     }
     for (j = tile = 0; tile < tiles; j += columns, tile++) {
         columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
         if (tile == 0)
-            fv_update_columns(columns, 1, 0, in_order, b, j);
+            fv_update_columns(columns, 1, 0, 0, b, j);
         else if (tile < tiles - 1)
-            fv_update_columns(columns, 0, 0, in_order, b, j);
+            fv_update_columns(columns, 0, 0, 0, b, j);
         else
-            fv_update_columns(columns, 0, 1, in_order, b, j);
+            fv_update_columns(columns, 0, 1, 0, b, j);
     }
 }
 
@@ -330,14 +328,14 @@ static void fv_step_in_order(const fv_block *b) {
     fv_products_of_pairs(b->y, b->n, b->width, b->products);
     fv_gradient_in_order(b);
     fv_products_of_pairs(g, b->n, FV_MAX_ROWS, b->products);
-    fv_update(1, b);
+    fv_update_columns(b->n, 1, 1, 1, b, 0);
 }
 
 static void fv_block_step(const fv_block *b) {
     fv_scores(b);
     fv_gradient(b);
     if (b->y_new == b->y) {
-        fv_update(0, b);
+        fv_update(b);
         return;
     }
     switch (b->n) {
@@ -360,6 +358,15 @@ static double fv_block_loss(const fv_block *b) {
             loss += b->weight[j * FV_MAX_ROWS + i] * (s > 0.0f ? s + log1pf(expf(-s)) : log1pf(expf(s)));
         }
     return loss;
+}
+
+/* Weights in order: each row of Y meets those of X as often as it counts times as they count. */
+static FV_INLINE void fv_weigh_in_order(float *weight, int n, const float *of_y, const float *of_x) {
+    int i, j;
+    for (i = 0; i < FV_MAX_ROWS; i += VF_WIDTH) {
+        const vf count = vf_load(of_x + i);
+        for (j = 0; j < n; j++) vf_store(weight + j * FV_MAX_ROWS + i, vf_mul(vf_set1(of_y[j]), count));
+    }
 }
 
 /* Weights where the input side is X: those of the rows of noise and nodes are count[j] times the pairs that each row of X

@@ -14,6 +14,8 @@ GROUP = 4
 """Neighbouring centres that share a block and its noise, at most; one with hierarchical softmax."""
 MAX_ROWS = 16
 """Input rows of a block."""
+IN_ORDER = 6
+"""... where they take their steps in order."""
 MAX_POSITIVE = 32
 """Target words of a block."""
 MAX_NEGATIVE = 60
@@ -94,9 +96,9 @@ def block_loss(x: Floats, y: Floats, label: Floats, weight: Floats) -> float:
     return float((weight * (positive + negative)).sum())
 
 
-def even_share(rows: int) -> int:
-    """Return how many of `rows` rows go into a block, where all blocks get about as many."""
-    return max(1, -(-rows // max(1, -(-rows // MAX_ROWS))))
+def even_share(rows: int, most: int = MAX_ROWS) -> int:
+    """Return how many of `rows` rows go into a block, where `most` may and all blocks get about as many."""
+    return max(1, -(-rows // max(1, -(-rows // most))))
 
 
 def group_size() -> int:
@@ -256,7 +258,7 @@ class Worker:
         """Skip-gram: the rows of the words around the centres, updated in place."""
         targets = _Targets(self, group, group.centres)
         pairs: dict[int, Any] = {}
-        most = MAX_ROWS if self.tree is None else even_share(group.high - group.low - 1)
+        most = MAX_ROWS if self.tree is None else even_share(group.high - group.low - 1, IN_ORDER)
         for p in range(group.low, group.high):
             if len(group.centres) == 1 and p == group.centres[0]:
                 continue
