@@ -303,6 +303,8 @@ def test_scores_beyond_the_range_of_exp_saturate(backend):
         (dict(negative=-1), "negative=-1"),
         (dict(negative=0), "output_vectors go with negative"),
         (dict(negative=61), "negative=61"),
+        (dict(vector_size=0), "vectors of 0 floats"),
+        (dict(vector_size=33), "vectors of 33 floats in rows of 32"),
     ],
 )
 def test_wrong_parameters_are_refused(backend, change, message):
