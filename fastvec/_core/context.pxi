@@ -20,7 +20,7 @@ cdef void reader_start(Reader *r, int64_t start, int64_t stop) noexcept nogil:
     while place > 0 and found < r.window and r.tokens[place - 1] >= 0:
         place -= 1
         found += _kept(r, place)
-    r.n = 0
+    r.n = r.low = r.high = 0
     while place < start:
         if _kept(r, place):
             _push(r, r.tokens[place], place)
@@ -58,6 +58,8 @@ cdef bint reader_fill(Reader *r) noexcept nogil:
             r.places[i] = r.places[first + i]
         r.n -= first
         r.centre -= first
+        r.low = max(0, r.low - first)
+    r.high = 0  # the sentence may go on
     n = r.n
     place = r.next
     while place < r.stop and n < r.capacity:
@@ -82,17 +84,11 @@ cdef bint reader_fill(Reader *r) noexcept nogil:
 cdef inline void group_start(Reader *r, Group *g, int32_t first) noexcept nogil:
     """The centres of the group that starts at entry `first`: up to `r.group` neighbours in one sentence."""
     cdef int32_t limit = r.n_centres if r.tail_read else r.n_centres + GROUP - 1
+    if first >= r.high:
+        if first > 0 and r.ids[first - 1] < 0:
+            r.low = first
+        r.high = first + 1
+        while r.high < r.n and r.ids[r.high] >= 0:
+            r.high += 1
     g.first = first
-    g.size = 1
-    while g.size < r.group and first + g.size < limit and r.ids[first + g.size] >= 0:
-        g.size += 1
-
-
-cdef inline void sentence_limits(const Reader *r, Group *g) noexcept nogil:
-    """Narrow the group's entries to its sentence."""
-    cdef int32_t low = g.first, high = g.first + g.size
-    while low > 0 and low > g.low and r.ids[low - 1] >= 0:
-        low -= 1
-    while high < r.n and high < g.high and r.ids[high] >= 0:
-        high += 1
-    g.low, g.high = low, high
+    g.size = min(r.group, min(limit, r.high) - first)

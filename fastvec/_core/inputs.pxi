@@ -143,37 +143,59 @@ cdef void gather(Inputs *in_, const Reader *r, const Group *g, float **ahead, in
             sum_bag(in_, r.ids[g.first + c], 1 / <float>bag_size(in_, r.ids[g.first + c]), in_.x[c])
         return
     choose_contexts(in_, r, g)
-    fv_mix(g.size, in_.entry, g.high - g.low, in_.mix, in_.share, in_.hidden, in_.rows.width, ahead, fetched)
+    fv_mix(g.size, in_.entry, in_.n_entries, in_.mix, in_.share, in_.hidden, in_.rows.width, ahead, fetched)
 
 
-cdef void choose_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """CBOW's rows: each is the mean or sum of the words around its centre. Point at these, sum their bags, and set what
-    each row gets of them, and they of its gradient."""
-    cdef:
-        int32_t n = g.high - g.low, c, i
-        int32_t centre[GROUP]
-        int32_t reach[GROUP]
-        float total
+cdef inline void choose_entries(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """Point at the rows that CBOW's are made of: those of the windows' words, a lone centre left out; or sums of bags."""
+    cdef int32_t n = 0, p, i
+    for p in range(g.low, g.high):
+        in_.entry_word[n] = r.ids[p]
+        n += g.size > 1 or p != g.first
+    in_.n_entries = n
     for i in range(n):
         if in_.bags.offsets == NULL:
-            in_.entry[i] = row(&in_.rows, r.ids[g.low + i])
+            in_.entry[i] = row(&in_.rows, in_.entry_word[i])
         else:
             in_.entry[i] = in_.bag_sums + i * in_.rows.width
-            sum_bag(in_, r.ids[g.low + i], 1, in_.entry[i])
+            sum_bag(in_, in_.entry_word[i], 1, in_.entry[i])
+
+
+cdef inline void choose_windows(Inputs *in_, const Group *g) noexcept nogil:
+    """Which entries are in the window of each centre, and how many."""
+    cdef:
+        int32_t n = in_.n_entries, c, i
+        int32_t centre[GROUP]
+        int32_t reach[GROUP]
+    if g.size == 1:
+        in_.contexts[0] = n
+        for i in range(n):
+            in_.mix[i * GROUP] = 1
+        return
     for c in range(GROUP):
         centre[c] = g.first - g.low + c
         reach[c] = g.reach[c] if c < g.size else -1
-    fv_windows(n, centre, reach, in_.mix)
-    for c in range(g.size):
         in_.contexts[c] = min(n, centre[c] + reach[c] + 1) - max(0, centre[c] - reach[c]) - 1
-        total = <float>in_.contexts[c]
-        if in_.bags.offsets != NULL:
-            total = 0
-            for i in range(n):
-                total += in_.mix[i * GROUP + c] * <float>bag_size(in_, r.ids[g.low + i])
+    fv_windows(n, centre, reach, in_.mix)
+
+
+cdef void choose_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """CBOW's rows: each is the mean or sum of the words around its centre. Set what each gets of these, and they of its
+    gradient."""
+    cdef:
+        int32_t c, i
+        float total
+    choose_entries(in_, r, g)
+    choose_windows(in_, g)
+    for c in range(g.size):
         in_.share[c] = in_.back[c] = 1
         if in_.contexts[c] == 0:
             continue
+        total = <float>in_.contexts[c]
+        if in_.bags.offsets != NULL:
+            total = 0
+            for i in range(in_.n_entries):
+                total += in_.mix[i * GROUP + c] * <float>bag_size(in_, in_.entry_word[i])
         if in_.cbow_mean:
             in_.share[c] = 1 / total
         if in_.cbow_mean and not in_.cbow_classic:
@@ -185,7 +207,7 @@ cdef void choose_contexts(Inputs *in_, const Reader *r, const Group *g) noexcept
 cdef void scatter(Inputs *in_, const Reader *r, const Group *g, float **ahead, int fetched) noexcept nogil:
     """Hand the gradients of the centres' rows to those that they were made of. Meanwhile rows `ahead` are fetched."""
     cdef:
-        int32_t n = g.high - g.low, c, i
+        int32_t n = in_.n_entries, c, i
     if in_.sg:
         for c in range(g.size):
             add_to_bag(in_, r.ids[g.first + c], in_.dx + c * in_.rows.width)
@@ -195,8 +217,8 @@ cdef void scatter(Inputs *in_, const Reader *r, const Group *g, float **ahead, i
     elif in_.lock != NULL:
         for i in range(n):
             for c in range(GROUP):
-                in_.mix[i * GROUP + c] *= in_.lock[r.ids[g.low + i]]
+                in_.mix[i * GROUP + c] *= in_.lock[in_.entry_word[i]]
     fv_unmix(g.size, in_.entry, n, in_.mix, in_.back, in_.dx, in_.rows.width, ahead, fetched)
     if in_.bags.offsets != NULL:
         for i in range(n):
-            add_to_bag(in_, r.ids[g.low + i], in_.entry[i])
+            add_to_bag(in_, in_.entry_word[i], in_.entry[i])

@@ -55,17 +55,20 @@ cdef inline void _add_path(const Objective *o, Group *g, int32_t word) noexcept 
     """Point at the nodes of a word's path, and fetch those below the ones that stay in the cache."""
     cdef:
         const int32_t *path = o.paths.items + o.paths.offsets[word]
-        int32_t length = <int32_t>(o.paths.offsets[word + 1] - o.paths.offsets[word]), s
+        int32_t length = <int32_t>(o.paths.offsets[word + 1] - o.paths.offsets[word]), n_hot = o.nodes.n_hot, s
+        int64_t stride = o.nodes.stride, width = o.nodes.width
+        float *hot = o.nodes.hot
+        float *shared = o.nodes.shared
         float **y = g.y + g.n
         float *label = g.label + g.n
         float *count = g.count + g.n
-        Rows nodes = o.nodes
     for s in range(length):
-        y[s] = row(&nodes, path[s] >> 1)
-        label[s] = 1 - (path[s] & 1)
+        label[s] = <float>(1 - (path[s] & 1))
         count[s] = 1
+    for s in range(length):
+        y[s] = (hot if path[s] >> 1 < n_hot else shared) + (path[s] >> 1) * stride
     for s in range(UPPER_NODES, length):
-        fv_fetch_row(y[s], nodes.width)
+        fv_fetch_row(y[s], width)
     g.n += length
 
 

@@ -23,12 +23,12 @@ static void fv_windows(int n, const int32_t *centre, const int32_t *reach, float
  * out, in `strips` registers from column d on. */
 static FV_INLINE void fv_mix_strips(const int strips, const int columns, float *const *rows, int64_t n, const float *mix,
                                     const float *share, float *out, int64_t width, int64_t d) {
-    vf sum[FV_GROUP][4];
+    vf sum[FV_GROUP][FV_ROW_STRIPS];
     int64_t e;
     int c, k;
     FV_UNROLL for (c = 0; c < columns; c++) FV_UNROLL for (k = 0; k < strips; k++) sum[c][k] = vf_set1(0.0f);
     for (e = 0; e < n; e++, mix += FV_GROUP) {
-        vf v[4];
+        vf v[FV_ROW_STRIPS];
         FV_UNROLL for (k = 0; k < strips; k++) v[k] = vf_load(rows[e] + d + k * VF_WIDTH);
         FV_UNROLL for (c = 0; c < columns; c++) {
             const vf part = vf_set1(mix[c]);
@@ -43,7 +43,7 @@ static FV_INLINE void fv_mix_strips(const int strips, const int columns, float *
 /* The way back: rows[e] += sum over c of mix[e * FV_GROUP + c] * share[c] * dx[c]. */
 static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float *const *rows, int64_t n,
                                       const float *mix, const float *share, const float *dx, int64_t width, int64_t d) {
-    vf delta[FV_GROUP][4];
+    vf delta[FV_GROUP][FV_ROW_STRIPS];
     int64_t e;
     int c, k;
     FV_UNROLL for (c = 0; c < columns; c++)
@@ -51,7 +51,7 @@ static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float
             delta[c][k] = vf_mul(vf_set1(share[c]), vf_load(dx + c * width + d + k * VF_WIDTH));
     for (e = 0; e < n; e++, mix += FV_GROUP) {
         float *const row = rows[e] + d;
-        vf v[4];
+        vf v[FV_ROW_STRIPS];
         FV_UNROLL for (k = 0; k < strips; k++) v[k] = vf_load(row + k * VF_WIDTH);
         FV_UNROLL for (c = 0; c < columns; c++) {
             const vf part = vf_set1(mix[c]);
@@ -61,31 +61,36 @@ static FV_INLINE void fv_unmix_strips(const int strips, const int columns, float
     }
 }
 
-/* One way or the other. */
+/* One way or the other; meanwhile a part of the rows that the next block will want is fetched. */
 static FV_INLINE void fv_mix_or_unmix(const int back, const int strips, const int columns, float *const *rows, int n,
-                                      const float *mix, const float *share, float *made, int64_t width, int64_t d) {
+                                      const float *mix, const float *share, float *made, int64_t width,
+                                      float *const *ahead, int fetched, int64_t d) {
+    int64_t line = (d + FV_ROW_ALIGN - 1) / FV_ROW_ALIGN * FV_ROW_ALIGN;
+    int i;
+    for (; line < d + strips * VF_WIDTH; line += FV_ROW_ALIGN)
+        for (i = 0; i < fetched; i++) FV_PREFETCH_OWN(ahead[i] + line);
     if (back)
         fv_unmix_strips(strips, columns, rows, n, mix, share, made, width, d);
     else
         fv_mix_strips(strips, columns, rows, n, mix, share, made, width, d);
 }
 
-/* The same for whole rows. Meanwhile rows that the next block will want are fetched. */
 static FV_INLINE void fv_mix_columns(const int back, const int columns, float *const *rows, int n, const float *mix,
                                      const float *share, float *made, int64_t width, float *const *ahead, int fetched) {
-    const int most = columns == 1 ? 4 : VF_STRIPS; /* of a single row several, for its additions wait for each other */
-    int64_t d, line = 0;
-    int i, strips;
-    for (d = 0; d < width; d += strips * VF_WIDTH) {
-        strips = width - d >= most * VF_WIDTH ? most : width - d >= 2 * VF_WIDTH ? 2 : 1;
-        for (; line < d + strips * VF_WIDTH; line += FV_ROW_ALIGN)
-            for (i = 0; i < fetched; i++) FV_PREFETCH_OWN(ahead[i] + line);
-        if (strips == most)
-            fv_mix_or_unmix(back, most, columns, rows, n, mix, share, made, width, d);
-        else if (strips == 2)
-            fv_mix_or_unmix(back, 2, columns, rows, n, mix, share, made, width, d);
-        else
-            fv_mix_or_unmix(back, 1, columns, rows, n, mix, share, made, width, d);
+    const int most = columns == 1 ? FV_ROW_STRIPS : VF_STRIPS;
+    int64_t d = 0;
+    for (; d + most * VF_WIDTH <= width; d += most * VF_WIDTH)
+        fv_mix_or_unmix(back, most, columns, rows, n, mix, share, made, width, ahead, fetched, d);
+    switch ((width - d) / VF_WIDTH) {
+#define FV_CASE(k) \
+    case k: if (k < most) fv_mix_or_unmix(back, k, columns, rows, n, mix, share, made, width, ahead, fetched, d); break;
+        FV_CASE(1)
+        FV_CASE(2)
+        FV_CASE(3)
+        FV_CASE(4)
+        FV_CASE(5)
+        FV_CASE(6)
+#undef FV_CASE
     }
 }
 

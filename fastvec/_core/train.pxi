@@ -221,6 +221,7 @@ cdef class Worker:
         r.ids = <int32_t *>calloc(r.capacity + self.window + 1, sizeof(int32_t))
         r.places = <int64_t *>calloc(r.capacity + self.window + 1, sizeof(int64_t))
         in_.entry_row = <int32_t *>calloc(entries, sizeof(int32_t))
+        in_.entry_word = <int32_t *>calloc(entries, sizeof(int32_t))
         in_.entry = <float **>calloc(entries, sizeof(float *))
         in_.mix = <float *>calloc(entries * GROUP, sizeof(float))
         self.scratch = calloc((3 * MAX_TARGETS + 2 * width) * FV_MAX_ROWS * sizeof(float) + CACHE_LINE, 1)
@@ -229,7 +230,7 @@ cdef class Worker:
             if self.mix_scratch == NULL:
                 raise MemoryError
             in_.bag_sums = aligned(self.mix_scratch)
-        if not (r.ids and r.places and in_.entry_row and in_.entry and in_.mix and self.scratch):
+        if not (r.ids and r.places and in_.entry_row and in_.entry_word and in_.entry and in_.mix and self.scratch):
             raise MemoryError
         self.weight = aligned(self.scratch)
         self.block.g = self.weight + MAX_TARGETS * FV_MAX_ROWS
@@ -248,6 +249,7 @@ cdef class Worker:
         free(self.reader.ids)
         free(self.reader.places)
         free(self.inputs.entry_row)
+        free(self.inputs.entry_word)
         free(self.inputs.entry)
         free(self.inputs.mix)
         free(self.scratch)
@@ -347,19 +349,19 @@ cdef class Worker:
         """Draw the group's windows and noise; point at the input rows that enter the windows."""
         cdef:
             Reader *r = &self.reader
-            int32_t c, reach, newest
-        g.low, g.high = g.first, g.first + g.size
+            int32_t c, reach, newest, low, high
+        low, high = g.first, g.first + g.size
         for c in range(g.first, g.first + g.size):
             reach = self.window
             if self.shrink_windows:
                 reach -= <int32_t>below(draw(self.shrink_key, <uint64_t>r.places[c]), <uint32_t>self.window)
             g.reach[c - g.first] = reach
-            g.low = min(g.low, c - reach)
-            g.high = max(g.high, c + reach + 1)
+            low = min(low, c - reach)
+            high = max(high, c + reach + 1)
             newest = c + self.window
             if newest < r.n and r.ids[newest] >= 0:
                 g.newest[c - g.first] = row(&self.inputs.rows, r.ids[newest])
-        sentence_limits(r, g)
+        g.low, g.high = max(low, r.low), min(high, r.high)
         draw_noise(&self.objective, g, self.noise_key, <uint64_t>r.places[g.first])
         if self.objective.paths.offsets != NULL:
             fetch_path(&self.objective, r, g.first)
@@ -473,8 +475,16 @@ cdef class Worker:
         cdef:
             fv_block *b = &self.block
             int32_t skip = 0 if self.objective.draws else g.n_positive, j = skip
-            float pairs = weigh_hidden(&self.inputs, g, skip, self.weight)
+            bint lone = not self.inputs.sg and g.size == 1
+            float pairs
             float **ahead = b.ahead
+        if lone:  # its pairs count what their rows do
+            g.count[0] = 1
+            pairs = self.inputs.contexts[0] > 0
+        else:
+            pairs = weigh_hidden(&self.inputs, g, skip, self.weight)
+        if pairs == 0:
+            return
         if measured:
             self.pairs += pairs
         b.y, b.y_new, b.n = self.inputs.x, self.inputs.x_new, self.inputs.m
@@ -485,7 +495,7 @@ cdef class Worker:
             b.ahead = ahead + j
             b.own = b.n if fetched and j == 0 and g.n_positive == b.n else 0
             b.label = g.label + j
-            b.weight = self.weight + (j - skip) * GROUP
+            b.weight = &g.count[j] if lone else self.weight + (j - skip) * GROUP
             if measured:
                 self.loss += fv_block_loss(b)
             fv_block_step(b)

@@ -58,6 +58,7 @@ cdef struct Reader:
     int32_t n                # entries in the buffer
     int32_t centre           # the next entry to be a centre
     int32_t n_centres        # entries up to here may be centres
+    int32_t low, high        # entries low ... high - 1 are the sentence of the latest group, as far as it is in the buffer
 
 cdef struct Group:
     # Neighbouring centres and what they are trained against, prepared ahead of its block step (train.pxi).
@@ -89,7 +90,9 @@ cdef struct Inputs:
     int32_t *entry_row             # and which of them each entry has
     float *hidden                  # otherwise: room for them
     int32_t contexts[GROUP]        # CBOW: words around each centre
-    float **entry                  # the rows that they are made of, one an entry,
+    float **entry                  # the rows that they are made of, n_entries,
+    int32_t *entry_word            # whose rows these are, or sums of whose bags,
+    int32_t n_entries
     float *mix                     # which of them each row is made of: 1 or 0; on the way back, lock factors for 1
     float share[GROUP]             # what each row's sum of them is multiplied with,
     float back[GROUP]              # and its gradient, for each of them

@@ -43,6 +43,7 @@ enum {
     FV_MAX_ROWS = 16,  /* input rows of a block */
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
     FV_IN_ORDER = 6,   /* rows of Y of a block in order: no more than any VF_UPDATE */
+    FV_ROW_STRIPS = 7, /* registers of a single row, old and new, that the register file holds: 16 with two to work in */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
 
@@ -242,7 +243,7 @@ static FV_INLINE void fv_update_strips(const int strips, const fv_block *b, int6
     float *const y_new = b->y_new[0] + d0, *const newest = b->newest[0] + d0;
     const float *const y = b->y[0] + d0, *const g = b->g;
     const int64_t m = b->m;
-    vf old[4], now[4];
+    vf old[FV_ROW_STRIPS], now[FV_ROW_STRIPS];
     int64_t i;
     int k;
     FV_UNROLL for (k = 0; k < strips; k++) {
@@ -265,11 +266,14 @@ static FV_INLINE void fv_update_strips(const int strips, const fv_block *b, int6
 
 static FV_INLINE void fv_update_row(const fv_block *b) {
     int64_t d = 0;
-    for (; d + 4 * VF_WIDTH <= b->width; d += 4 * VF_WIDTH) fv_update_strips(4, b, d);
+    for (; d + FV_ROW_STRIPS * VF_WIDTH <= b->width; d += FV_ROW_STRIPS * VF_WIDTH) fv_update_strips(FV_ROW_STRIPS, b, d);
     switch ((b->width - d) / VF_WIDTH) {
     case 1: fv_update_strips(1, b, d); break;
     case 2: fv_update_strips(2, b, d); break;
     case 3: fv_update_strips(3, b, d); break;
+    case 4: fv_update_strips(4, b, d); break;
+    case 5: fv_update_strips(5, b, d); break;
+    case 6: fv_update_strips(6, b, d); break;
     }
 }
 
