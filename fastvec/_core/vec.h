@@ -170,18 +170,22 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
 static FV_INLINE void fv_gradient_in_order(const fv_block *b) {
     const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound), none = vf_set1(0.0f), one = vf_set1(1.0f);
     const int64_t m = b->m, n = b->n;
-    int64_t i, j, k;
-    for (j = 0; j < n; j++) {
-        const float *const product = b->products + j * FV_MAX_ROWS;
-        for (i = 0; i < m; i += VF_WIDTH) {
+    int64_t i;
+    int j, k;
+    for (i = 0; i < m; i += VF_WIDTH) {
+        const vf label = vf_load(b->label + i);
+        vf done[FV_IN_ORDER];
+        FV_UNROLL for (j = 0; j < FV_IN_ORDER; j++) {
+            const float *const product = b->products + j * FV_MAX_ROWS;
             float *const g = b->g + j * FV_MAX_ROWS + i;
-            const vf scale = vf_min(vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i)), bound);
-            const vf old = vf_sigmoid(vf_load(g)), slope = vf_mul(old, vf_sub(one, old));
-            vf change = none, s;
-            for (k = 0; k < j; k++)
-                change = vf_fma(vf_set1(product[k]), vf_load(b->g + k * FV_MAX_ROWS + i), change);
-            s = vf_max(none, vf_min(one, vf_fma(slope, change, old)));
-            vf_store(g, vf_mul(scale, vf_sub(vf_load(b->label + i), s)));
+            vf old, slope, change = none, scale;
+            if (j == n) break;
+            scale = vf_min(vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i)), bound);
+            old = vf_sigmoid(vf_load(g));
+            slope = vf_mul(old, vf_sub(one, old));
+            FV_UNROLL for (k = 0; k < j; k++) change = vf_fma(vf_set1(product[k]), done[k], change);
+            done[j] = vf_mul(scale, vf_sub(label, vf_max(none, vf_min(one, vf_fma(slope, change, old)))));
+            vf_store(g, done[j]);
         }
     }
 }
