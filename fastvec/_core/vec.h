@@ -87,47 +87,54 @@ static FV_INLINE void fv_score_tile(const int rows, const int columns, float *co
     FV_UNROLL for (j = 0; j < columns; j++) vf_sum4(acc[0][j], acc[1][j], acc[2][j], acc[3][j], s + j * FV_MAX_ROWS);
 }
 
-/* A tile with its number of columns fixed at compile time, its number of rows chosen here. */
-static FV_INLINE void fv_score_rows(const int columns, int rows, float *const *x, float *const *y, int64_t width,
-                                    float *s) {
-    switch (rows) {
-    case 1: fv_score_tile(1, columns, x, y, width, s); break;
-    case 2: fv_score_tile(2, columns, x, y, width, s); break;
-    case 3: fv_score_tile(3, columns, x, y, width, s); break;
-    default: fv_score_tile(4, columns, x, y, width, s); break;
+/* The products of `rows` rows with n others, in tiles of about as many columns. */
+static FV_INLINE void fv_score_tiles(const int rows, const int n, float *const *x, float *const *y, int64_t width,
+                                     float *s) {
+    const int tiles = (n + VF_COLUMNS - 1) / VF_COLUMNS;
+    int t;
+    FV_UNROLL for (t = 0; t < tiles; t++) {
+        const int j = n * t / tiles;
+        fv_score_tile(rows, n * (t + 1) / tiles - j, x, y + j, width, s + j * FV_MAX_ROWS);
     }
 }
 
-static FV_INLINE void fv_score_block(int columns, int rows, float *const *x, float *const *y, int64_t width, float *s) {
-    switch (columns) {
-#define FV_CASE(c) case c: fv_score_rows(c <= VF_COLUMNS ? c : 1, rows, x, y, width, s); break;
-    FV_CASE(1)
-    FV_CASE(2)
-    FV_CASE(3)
-    FV_CASE(4)
-    FV_CASE(5)
-    FV_CASE(6)
-#undef FV_CASE
-    }
-}
-
-/* The products of m rows with n others; those of x[i] with y[j] go to s[j * FV_MAX_ROWS + i]. */
-static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n, int64_t width, float *s) {
-    int i, j, columns, tiles = (n + VF_COLUMNS - 1) / VF_COLUMNS;
-    for (j = 0; j < n; j += columns) {
-        columns = (n - j + tiles - 1) / tiles; /* even shares */
-        tiles--;
-        for (i = 0; i < m; i += VF_ROWS)
-            fv_score_block(columns, m - i, x + i, y + j, width, s + j * FV_MAX_ROWS + i);
-    }
-}
-
-/* The products of each row with those after it: of i with j > i, and some more. */
-static void fv_products_of_pairs(float *const *y, int n, int64_t width, float *s) {
+/* The products of m rows with n others, n fixed at compile time; those of x[i] with y[j] go to s[j * FV_MAX_ROWS + i]. */
+static FV_INLINE void fv_products_with(const int n, float *const *x, int m, float *const *y, int64_t width, float *s) {
     int i;
-    for (i = 0; i < n - 1; i += VF_ROWS)
-        fv_products(y + i, n - 1 - i < VF_ROWS ? n - 1 - i : VF_ROWS, y + i + 1, n - 1 - i, width,
-                    s + (i + 1) * FV_MAX_ROWS + i);
+    for (i = 0; i < m; i += VF_ROWS)
+        switch (m - i) {
+        case 1: fv_score_tiles(1, n, x + i, y, width, s + i); break;
+        case 2: fv_score_tiles(2, n, x + i, y, width, s + i); break;
+        case 3: fv_score_tiles(3, n, x + i, y, width, s + i); break;
+        default: fv_score_tiles(4, n, x + i, y, width, s + i); break;
+        }
+}
+
+/* The same for any n. */
+static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n, int64_t width, float *s) {
+    int j, columns, tiles = (n + VF_COLUMNS - 1) / VF_COLUMNS;
+    for (j = 0; j < n; j += columns, tiles--) {
+        columns = (n - j + tiles - 1) / tiles;
+        switch (columns) {
+#define FV_CASE(c) \
+        case c: if (c <= VF_COLUMNS) fv_products_with(c, x, m, y + j, width, s + j * FV_MAX_ROWS); break;
+            FV_CASE(1)
+            FV_CASE(2)
+            FV_CASE(3)
+            FV_CASE(4)
+            FV_CASE(5)
+            FV_CASE(6)
+#undef FV_CASE
+        }
+    }
+}
+
+/* The products of each of n rows with those after it: of i with j > i, and some more. */
+static FV_INLINE void fv_products_of_pairs(const int n, float *const *y, int64_t width, float *s) {
+    int i;
+    FV_UNROLL for (i = 0; i < n - 1; i += VF_ROWS)
+        fv_products_with(n - 1 - i, y + i, n - 1 - i < VF_ROWS ? n - 1 - i : VF_ROWS, y + i + 1, width,
+                         s + (i + 1) * FV_MAX_ROWS + i);
 }
 
 /* The products of each of `own` rows with the one of its number; those with the other rows are not needed. */
@@ -167,19 +174,18 @@ static FV_INLINE void fv_gradient(const fv_block *b) {
 }
 
 /* The same in order: sigmoids of the scores with X as it was, which wait for nothing, and their slopes for the rest. */
-static FV_INLINE void fv_gradient_in_order(const fv_block *b) {
+static FV_INLINE void fv_gradient_in_order(const int n, const fv_block *b) {
     const vf alpha = vf_set1(b->alpha), bound = vf_set1(b->bound), none = vf_set1(0.0f), one = vf_set1(1.0f);
-    const int64_t m = b->m, n = b->n;
+    const int64_t m = b->m;
     int64_t i;
     int j, k;
     for (i = 0; i < m; i += VF_WIDTH) {
         const vf label = vf_load(b->label + i);
         vf done[FV_IN_ORDER];
-        FV_UNROLL for (j = 0; j < FV_IN_ORDER; j++) {
+        FV_UNROLL for (j = 0; j < n; j++) {
             const float *const product = b->products + j * FV_MAX_ROWS;
             float *const g = b->g + j * FV_MAX_ROWS + i;
             vf old, slope, change = none, scale;
-            if (j == n) break;
             scale = vf_min(vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i)), bound);
             old = vf_sigmoid(vf_load(g));
             slope = vf_mul(old, vf_sub(one, old));
@@ -281,10 +287,9 @@ static FV_INLINE void fv_update_row(const fv_block *b) {
     }
 }
 
-static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const int in_order,
-                                        const fv_block *b, int j0) {
+static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const fv_block *b, int j0) {
     switch (columns) {
-#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, 0, in_order, b, j0); break;
+#define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, 0, 0, b, j0); break;
         FV_CASE(1)
         FV_CASE(2)
         FV_CASE(3)
@@ -313,30 +318,41 @@ static FV_INLINE void fv_update_apart(const int columns, const fv_block *b) {
 static FV_INLINE void fv_update(const fv_block *b) {
     int j, columns, tiles = (b->n + VF_UPDATE - 1) / VF_UPDATE, tile;
     if (tiles == 1) {
-        fv_update_columns(b->n, 1, 1, 0, b, 0);
+        fv_update_columns(b->n, 1, 1, b, 0);
         return;
     }
     for (j = tile = 0; tile < tiles; j += columns, tile++) {
         columns = (b->n - j + tiles - tile - 1) / (tiles - tile); /* even shares */
         if (tile == 0)
-            fv_update_columns(columns, 1, 0, 0, b, j);
+            fv_update_columns(columns, 1, 0, b, j);
         else if (tile < tiles - 1)
-            fv_update_columns(columns, 0, 0, 0, b, j);
+            fv_update_columns(columns, 0, 0, b, j);
         else
-            fv_update_columns(columns, 0, 1, 0, b, j);
+            fv_update_columns(columns, 0, 1, b, j);
     }
 }
 
-static void fv_step_in_order(const fv_block *b) {
-    float *g[FV_MAX_ROWS];
+static FV_INLINE void fv_step_of_rows_in_order(const int n, const fv_block *b) {
+    float *g[FV_IN_ORDER];
     int j;
-    for (j = 0; j < b->n; j++) g[j] = b->g + j * FV_MAX_ROWS;
-    memset(b->g, 0, (size_t)b->n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
-    fv_scores(b);
-    fv_products_of_pairs(b->y, b->n, b->width, b->products);
-    fv_gradient_in_order(b);
-    fv_products_of_pairs(g, b->n, FV_MAX_ROWS, b->products);
-    fv_update_columns(b->n, 1, 1, 1, b, 0);
+    FV_UNROLL for (j = 0; j < n; j++) g[j] = b->g + j * FV_MAX_ROWS;
+    memset(b->g, 0, n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
+    fv_products_with(n, b->x, b->m, b->y, b->width, b->g);
+    fv_products_of_pairs(n, b->y, b->width, b->products);
+    fv_gradient_in_order(n, b);
+    fv_products_of_pairs(n, g, FV_MAX_ROWS, b->products);
+    fv_update_tile(n, 1, 1, 0, 0, 1, b, 0);
+}
+
+static void fv_step_in_order(const fv_block *b) {
+    switch (b->n) {
+    case 1: fv_step_of_rows_in_order(1, b); break;
+    case 2: fv_step_of_rows_in_order(2, b); break;
+    case 3: fv_step_of_rows_in_order(3, b); break;
+    case 4: fv_step_of_rows_in_order(4, b); break;
+    case 5: fv_step_of_rows_in_order(5, b); break;
+    default: fv_step_of_rows_in_order(FV_IN_ORDER, b); break;
+    }
 }
 
 static void fv_block_step(const fv_block *b) {
