@@ -250,7 +250,7 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(search, "WORTH_A_THREAD", 1)
 
     class Broken:
-        BYTES = False
+        BYTES = 0
 
         @staticmethod
         def scan(*_):

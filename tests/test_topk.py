@@ -145,12 +145,12 @@ def hostile_rows(rng, n, width):
     return rows
 
 
-def answers(module, kind, rows, norms, queries, k, by_bytes):
-    """What a scan finds: None for `by_bytes` asks one query after the other."""
+def answers(module, kind, rows, norms, queries, k, way):
+    """What a scan finds that chooses in one of the module's ways; None asks one query after the other."""
     ids, best = heaps(len(queries), k)
     hidden = np.empty((len(queries), 0), np.int64)
-    parts = [slice(i, i + 1) for i in range(len(queries))] if by_bytes is None else [slice(None)]
-    before, module.BYTES = module.BYTES, bool(by_bytes)
+    parts = [slice(i, i + 1) for i in range(len(queries))] if way is None else [slice(None)]
+    before, module.BYTES = module.BYTES, way or 0
     try:
         for some in parts:
             asked = (queries[some], hidden[some], ids[some], best[some])
@@ -186,8 +186,8 @@ def test_whatever_chooses_the_bits_are_those_of_one_query(name, kind, width, dat
     for given_norms in (norms, None):
         for k in (1, 10, 900):
             ids, best = answers(module, kind, rows, given_norms, queries, k, None)
-            for by_bytes in (False, True):
-                found = answers(module, kind, rows, given_norms, queries, k, by_bytes and module.BYTES)
+            for way in range(module.BYTES + 1):
+                found = answers(module, kind, rows, given_norms, queries, k, way)
                 assert np.array_equal(ids, found[0])
                 assert np.array_equal(best, found[1])
 
@@ -198,5 +198,6 @@ def test_the_longest_rows_as_bytes(name, width):
     module = _backend.load(name, "topk")
     rows = np.sign(np.random.default_rng(0).standard_normal((30, width))).astype(np.float32)
     queries = rows[:20]
-    ids, _ = answers(module, "f4", rows, None, queries, 1, module.BYTES)
-    assert ids[:, 0].tolist() == list(range(20))
+    for way in range(module.BYTES + 1):
+        ids, _ = answers(module, "f4", rows, None, queries, 1, way)
+        assert ids[:, 0].tolist() == list(range(20))

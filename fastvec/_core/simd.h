@@ -9,10 +9,12 @@
  * vf_load_half(p), vf_load_int8(p)  VF_WIDTH numbers of float16 (their bits), of int8, as floats
  * vi            a register of VF_WIDTH int32;  vi_float(a)  as floats
  * vi_dot(sum,a,b)       sum + the products of VI_CODES int8 with as many int16, those of neighbours added up
- * FV_DOT4       defined where there is vi_dot4(sum,a,b), sum + the products of a's uint8 with b's int8, of four neighbours
- *               added up: it needs more than the variant's instruction sets, so ask the CPU first (cpu_features.h).
- *               Beside it vi_load(p), vi_set4(p): four bytes to all; vf_store_bytes(p,a): whole numbers + 128, as uint8;
- *               vf_clear(a,bits), vf_greatest(a): of all lanes
+ * FV_BYTES      defined where there is vi_dot8(sum,a,b,c,d), sum + the products of a's and c's uint8 with the int8 of b and
+ *               d, of four neighbours added up; those of two and two must stay below 2^15 in size. Beside it vi_load(p);
+ *               vi_set4(p): four bytes to all; vf_store_bytes(p,a): whole numbers from 0 to 255; vf_clear(a,bits);
+ *               vf_greatest(a): of all lanes
+ * FV_DOT4       defined where there is vi_dot4(sum,a,b), for any bytes of a and b: it needs more than the variant's
+ *               instruction sets, so ask the CPU first (cpu_features.h)
  * VF_ROWS x VF_COLUMNS  accumulators of a score tile that the register file holds beside its operands
  * VF_UPDATE             output rows, old and new, that it holds in an update
  * VF_STRIPS             registers of each of FV_GROUP rows, and of another one, that it holds: 2 or 4
@@ -25,10 +27,12 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FV_INLINE __forceinline
+#define FV_APART __declspec(noinline)
 #define FV_UNROLL
 #define FV_UNROLL_4
 #else
 #define FV_INLINE inline __attribute__((always_inline))
+#define FV_APART __attribute__((noinline))
 #if defined(__clang__)
 #define FV_UNROLL _Pragma("clang loop unroll(full)")
 #define FV_UNROLL_4 _Pragma("clang loop unroll_count(4)")
@@ -112,6 +116,11 @@ static FV_INLINE vi vi_dot4(vi sum, vi a, vi b) {
     return _mm512_dpbusd_epi32(sum, a, b);
 #endif
 }
+#define FV_BYTES 1
+static FV_INLINE vi vi_dot8(vi sum, vi a, vi b, vi c, vi d) {
+    __m512i pairs = _mm512_add_epi16(_mm512_maddubs_epi16(a, b), _mm512_maddubs_epi16(c, d));
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
 static FV_INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 static FV_INLINE vi vi_set4(const uint8_t *p) {
     int32_t four;
@@ -119,8 +128,7 @@ static FV_INLINE vi vi_set4(const uint8_t *p) {
     return _mm512_set1_epi32(four);
 }
 static FV_INLINE void vf_store_bytes(uint8_t *p, vf a) {
-    __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a));
-    _mm_storeu_si128((__m128i *)p, _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
 }
 static FV_INLINE vf vf_clear(vf a, vf bits) { return _mm512_andnot_ps(bits, a); }
 static FV_INLINE float vf_greatest(vf a) { return _mm512_reduce_max_ps(a); }
@@ -162,6 +170,29 @@ static FV_INLINE vi vi_dot(vi sum, const int8_t *a, const int16_t *b) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(wide, _mm256_loadu_si256((const __m256i *)b)));
 }
 static FV_INLINE vf vi_float(vi a) { return _mm256_cvtepi32_ps(a); }
+
+#define FV_BYTES 1
+static FV_INLINE vi vi_dot8(vi sum, vi a, vi b, vi c, vi d) {
+    __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a, b), _mm256_maddubs_epi16(c, d));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+static FV_INLINE vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static FV_INLINE vi vi_set4(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+}
+static FV_INLINE void vf_store_bytes(uint8_t *p, vf a) {
+    __m256i whole = _mm256_cvtps_epi32(a);
+    __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(shorts, shorts));
+}
+static FV_INLINE vf vf_clear(vf a, vf bits) { return _mm256_andnot_ps(bits, a); }
+static FV_INLINE float vf_greatest(vf a) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
 
 #elif defined(__SSE2__) || defined(_M_X64)
 

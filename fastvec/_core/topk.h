@@ -12,14 +12,14 @@
  * Algorithms, 3.1), is computed again as for one query, and that score enters the heap if it does exceed it. There are
  * some k log(n / k) of them.
  *
- * So what chooses need not be exact, only its error known. Where the CPU multiplies bytes (FV_DOT4), four times as many
- * at once as floats, rows x = s c + e and queries q = t d + f are whole numbers c and d of one byte, s and t the
- * greatest of their numbers over 127, and
+ * So what chooses need not be exact, only its error known. Where the CPU multiplies bytes, up to four times as many at
+ * once as floats, rows x = s c + e and queries q = t d + f are whole numbers c and d of one byte, s and t the
+ * greatest of their numbers over 127 (or 63, where the sums of products pass through int16), and
  *
  *     |x . q - s t (c . d)|  =  |e . q + (x - e) . f|  <=  |e| |q| + (|x| + |e|) |f|
  *
- * with e and f as they are, not at their worst: a hundredth of |x| |q| or less, where no number is far greater than the
- * others. Rows of which that is not true are chosen always; where too many are, the floats go on.
+ * with e and f as they are, not at their worst: one or two hundredths of |x| |q| or less, where no number is far
+ * greater than the others. Rows of which that is not true are chosen always; where too many are, the floats go on.
  *
  * One query against int8: its numbers, rounded to int16, choose in the same way. The error is half a step of theirs
  * times the sum of the row's sizes, at most 128 each, beside that of rounding.
@@ -31,8 +31,6 @@
 #define FASTVEC_TOPK_H
 
 #include "topk_queries.h"
-
-enum { FV_BY_FLOATS, FV_BY_BYTES }; /* what chooses for several queries */
 
 /* Lines of the next block of rows that are still to be fetched: one in `pace` calls, for in a burst they would wait. */
 typedef struct {
@@ -80,6 +78,92 @@ static FV_INLINE void fv_dots(const int vectors, const float *const *row, const 
     *next = ahead;
 }
 
+#ifdef FV_BYTES
+/* The same with rows and queries in bytes. */
+static FV_INLINE void fv_dots_of_bytes(const int way, const int vectors, const uint8_t *rows, int64_t stride,
+                                       const int8_t *q, const int32_t *offsets, int64_t eights, fv_ahead *next,
+                                       float *out) {
+    const int64_t four = vectors * VF_WIDTH * 4;
+    fv_ahead ahead = *next;
+    vi acc[FV_TILE_ROWS][VF_QUERIES];
+    int64_t d;
+    int i, v;
+    FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++)
+        FV_UNROLL for (v = 0; v < vectors; v++) acc[i][v] = vi_load(offsets + v * VF_WIDTH);
+    for (d = 0; d < eights; d++, q += 2 * four, rows += FV_EIGHT) {
+        vi b[VF_QUERIES], c[VF_QUERIES];
+        fv_fetch(&ahead);
+#ifdef FV_DOT4
+        if (way == FV_BY_EIGHT_BITS) {
+            int half;
+            FV_UNROLL for (half = 0; half < 2; half++) {
+                FV_UNROLL for (v = 0; v < vectors; v++) b[v] = vi_load(q + half * four + v * VF_WIDTH * 4);
+                FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++) {
+                    const vi x = vi_set4(rows + i * stride + half * 4);
+                    FV_UNROLL for (v = 0; v < vectors; v++) acc[i][v] = vi_dot4(acc[i][v], x, b[v]);
+                }
+            }
+            continue;
+        }
+#endif
+        FV_UNROLL for (v = 0; v < vectors; v++) b[v] = vi_load(q + v * VF_WIDTH * 4);
+        FV_UNROLL for (v = 0; v < vectors; v++) c[v] = vi_load(q + v * VF_WIDTH * 4 + four);
+        FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++) {
+            const vi x = vi_set4(rows + i * stride), y = vi_set4(rows + i * stride + 4);
+            FV_UNROLL for (v = 0; v < vectors; v++) acc[i][v] = vi_dot8(acc[i][v], x, b[v], y, c[v]);
+        }
+    }
+    FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++)
+        FV_UNROLL for (v = 0; v < vectors; v++) vf_store(out + (i * vectors + v) * VF_WIDTH, vi_float(acc[i][v]));
+    *next = ahead;
+}
+#endif
+
+/* The products of the rows of a block from `i` on with the tile of queries from `first` on. */
+static FV_INLINE void fv_tile_dots(const int way, const int vectors, const fv_queries *q, const float *const *wide,
+                                   int i, int64_t width, int64_t first, fv_ahead *next, float *out) {
+    if (way == FV_BY_FLOATS) fv_dots(vectors, wide + i, q->tiles + first * width, width, next, out);
+#ifdef FV_BYTES
+    if (way != FV_BY_FLOATS) {
+        const int64_t stride = fv_steps(width) * VF_WIDTH, eights = fv_eights(width);
+        fv_dots_of_bytes(way, vectors, (uint8_t *)q->block + i * stride, stride, q->bytes + first * FV_EIGHT * eights,
+                         q->offsets + first, eights, next, out);
+    }
+#endif
+}
+
+/* Functions of their own: in the midst of a scan gcc 12 keeps the sums in memory, and takes twice the time. */
+#define FV_TILE_DOTS(name, way, vectors) \
+    static FV_APART void name(const fv_queries *q, const float *const *wide, int i, int64_t width, int64_t first, \
+                              fv_ahead *next, float *out) { \
+        fv_tile_dots(way, vectors <= VF_QUERIES ? vectors : 1, q, wide, i, width, first, next, out); \
+    }
+#define FV_TILES_DOTS(name, way) \
+    FV_TILE_DOTS(name##_1, way, 1) \
+    FV_TILE_DOTS(name##_2, way, 2) \
+    FV_TILE_DOTS(name##_3, way, 3) \
+    FV_TILE_DOTS(name##_4, way, 4)
+
+FV_TILES_DOTS(fv_by_floats, FV_BY_FLOATS)
+#ifdef FV_BYTES
+FV_TILES_DOTS(fv_by_seven_bits, FV_BY_SEVEN_BITS)
+#endif
+#ifdef FV_DOT4
+FV_TILES_DOTS(fv_by_eight_bits, FV_BY_EIGHT_BITS)
+#endif
+
+typedef void (*fv_dots_of_tile)(const fv_queries *, const float *const *, int, int64_t, int64_t, fv_ahead *, float *);
+
+static const fv_dots_of_tile fv_dots_by[][4] = {
+    {fv_by_floats_1, fv_by_floats_2, fv_by_floats_3, fv_by_floats_4},
+#ifdef FV_BYTES
+    {fv_by_seven_bits_1, fv_by_seven_bits_2, fv_by_seven_bits_3, fv_by_seven_bits_4},
+#endif
+#ifdef FV_DOT4
+    {fv_by_eight_bits_1, fv_by_eight_bits_2, fv_by_eight_bits_3, fv_by_eight_bits_4},
+#endif
+};
+
 /* What one row of a block needs to be scored. */
 typedef struct {
     const char *row;
@@ -91,35 +175,12 @@ typedef struct {
     vf fresh;
 } fv_scored;
 
-#ifdef FV_DOT4
-/* fv_dots with rows + 128 and queries in bytes. */
-static FV_INLINE void fv_dots_of_bytes(const int vectors, const uint8_t *rows, int64_t stride, const int8_t *q,
-                                       const int32_t *offsets, int64_t fours, fv_ahead *next, float *out) {
-    fv_ahead ahead = *next;
-    vi acc[FV_TILE_ROWS][VF_QUERIES];
-    int64_t d;
-    int i, v;
-    FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++)
-        FV_UNROLL for (v = 0; v < vectors; v++) acc[i][v] = vi_load(offsets + v * VF_WIDTH);
-    for (d = 0; d < fours; d++, q += vectors * VF_WIDTH * 4) {
-        vi b[VF_QUERIES];
-        fv_fetch(&ahead);
-        FV_UNROLL for (v = 0; v < vectors; v++) b[v] = vi_load(q + v * VF_WIDTH * 4);
-        FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++) {
-            const vi a = vi_set4(rows + i * stride + 4 * d);
-            FV_UNROLL for (v = 0; v < vectors; v++) acc[i][v] = vi_dot4(acc[i][v], a, b[v]);
-        }
-    }
-    FV_UNROLL for (i = 0; i < FV_TILE_ROWS; i++)
-        FV_UNROLL for (v = 0; v < vectors; v++) vf_store(out + (i * vectors + v) * VF_WIDTH, vi_float(acc[i][v]));
-    *next = ahead;
-}
-
-static FV_INLINE void fv_encode_block(const int kind, fv_scored *x, int n, fv_queries *q) {
+#ifdef FV_BYTES
+static FV_INLINE void fv_encode_block(const int way, const int kind, fv_scored *x, int n, fv_queries *q) {
     int i;
     for (i = 0; i < n; i++) {
         uint8_t *out = (uint8_t *)q->block + i * fv_steps(x->width) * VF_WIDTH;
-        float lost, step = fv_encode(kind, x[i].row, x->width, x->fresh, x[i].size, out, &lost);
+        float lost, step = fv_encode(way, kind, x[i].row, x->width, x->fresh, x[i].size, out, &lost);
         x[i].estimate = x[i].factor * step;
         x[i].slack += 1.001f * fabsf(x[i].factor) * (lost + (x[i].size + lost) * q->error);
     }
@@ -169,14 +230,7 @@ static FV_INLINE void fv_tile(const int way, const int kind, const int vectors, 
                               const float *const *wide, int64_t width, fv_queries *q, int64_t first, fv_ahead *next) {
     float dots[FV_TILE_ROWS * VF_QUERIES * VF_WIDTH];
     int j, v;
-    if (way == FV_BY_FLOATS) fv_dots(vectors, wide + i, q->tiles + first * width, width, next, dots);
-#ifdef FV_DOT4
-    if (way == FV_BY_BYTES) {
-        const int64_t stride = fv_steps(width) * VF_WIDTH, fours = fv_fours(width);
-        fv_dots_of_bytes(vectors, (uint8_t *)q->block + i * stride, stride, q->bytes + first * 4 * fours,
-                         q->offsets + first, fours, next, dots);
-    }
-#endif
+    fv_dots_by[way][vectors - 1](q, wide, i, width, first, next, dots);
     if (n - i >= FV_TILE_ROWS && !fv_any_above(vectors, x + i, q, first, dots)) return;
     for (j = i; j < n && j < i + FV_TILE_ROWS; j++)
         for (v = 0; v < vectors; v++) {
@@ -191,7 +245,7 @@ static FV_INLINE void fv_tile(const int way, const int kind, const int vectors, 
 static FV_INLINE void fv_scan_tiles(const int way, const int kind, const fv_rows *r, fv_queries *q, int64_t begin, int n,
                                     const fv_scored *x, const float *const *wide) {
     const int64_t parts = (q->count + VF_QUERIES * VF_WIDTH - 1) / (VF_QUERIES * VF_WIDTH);
-    const int64_t turns = way == FV_BY_BYTES ? fv_fours(r->width) : r->width;
+    const int64_t turns = way == FV_BY_FLOATS ? r->width : fv_eights(r->width);
     fv_ahead next = fv_next_block(r, begin + FV_SCAN_ROWS, parts * (FV_SCAN_ROWS / FV_TILE_ROWS) * turns);
     int64_t first;
     int i;
@@ -222,7 +276,7 @@ static FV_INLINE int64_t fv_scan_several(const int way, const int kind, const fv
         fv_scored x[FV_SCAN_ROWS];
         const int64_t width = fv_block(r, begin, n, (char *)small, row);
         int i;
-        if (way == FV_BY_BYTES && q->chosen > q->count * (8 * q->k + 64 + (begin - first) / 8)) break;
+        if (way != FV_BY_FLOATS && q->chosen > q->count * (8 * q->k + 64 + (begin - first) / 8)) break;
         for (i = 0; i < n; i++) {
             if (i % 4 == 0) fv_pass(kind, 4, row + i, NULL, fresh, width, NULL, square + i);
             x[i].row = row[i];
@@ -234,8 +288,8 @@ static FV_INLINE int64_t fv_scan_several(const int way, const int kind, const fv
             x[i].fresh = fresh;
         }
         if (way == FV_BY_FLOATS) fv_widen(kind, row, width, (float *)q->block, wide);
-#ifdef FV_DOT4
-        if (way == FV_BY_BYTES) fv_encode_block(kind, x, n, q);
+#ifdef FV_BYTES
+        if (way != FV_BY_FLOATS) fv_encode_block(way, kind, x, n, q);
 #endif
         fv_scan_tiles(way, kind, r, q, begin, n, x, wide);
     }
@@ -306,10 +360,13 @@ static FV_INLINE void fv_scan_rows(const int kind, const fv_rows *r, fv_queries 
         return;
     }
     q->chosen = 0;
-#ifdef FV_DOT4
+#ifdef FV_BYTES
     if (q->bytes) {
         fv_choose_by(q, 1);
-        begin = fv_scan_several(FV_BY_BYTES, kind, r, q, 0);
+        if (q->way == FV_BY_SEVEN_BITS) begin = fv_scan_several(FV_BY_SEVEN_BITS, kind, r, q, 0);
+#ifdef FV_DOT4
+        if (q->way == FV_BY_EIGHT_BITS) begin = fv_scan_several(FV_BY_EIGHT_BITS, kind, r, q, 0);
+#endif
     }
 #endif
     if (begin >= r->n) return;

@@ -20,13 +20,13 @@ cdef extern from "topk.h" nogil:
         int64_t count, excluded, k
 
     int64_t fv_scratch_size(int64_t count, int64_t width)
-    void fv_prepare(fv_queries *q, const float *queries, int64_t width, int bytes, float *scratch)
-    int fv_have_bytes()
+    void fv_prepare(fv_queries *q, const float *queries, int64_t width, int way, float *scratch)
+    int fv_way_of_bytes()
     void fv_scan(const fv_rows *rows, fv_queries *q)
     void fv_fill_norms(const fv_rows *rows, float *norms)
 
 
-BYTES = bool(fv_have_bytes())  # whether batches choose by bytes; tests turn it off
+BYTES = fv_way_of_bytes()  # 0: batches choose by floats, 1: by bytes of seven bits, 2: by bytes; tests set it
 
 
 cdef fv_rows _rows(const uint8_t[:, :] rows, str kind, int64_t first) except *:
@@ -71,7 +71,7 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
         fv_queries q
         float *scratch
         int64_t count = queries.shape[0]
-        int by_bytes = BYTES
+        int way = min(<int>BYTES, fv_way_of_bytes())
     if norms is not None and norms.shape[0] != r.n or scales is not None and scales.shape[0] != r.n:
         raise ValueError(f"norms and scales: one of each of {r.n} rows is needed")
     if queries.shape[1] != r.width or exclude.shape[0] != count or not (
@@ -92,7 +92,7 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
     if not scratch:
         raise MemoryError
     with nogil:
-        fv_prepare(&q, &queries[0, 0], r.width, by_bytes, scratch)
+        fv_prepare(&q, &queries[0, 0], r.width, way, scratch)
         fv_scan(&r, &q)
         free(scratch)
 

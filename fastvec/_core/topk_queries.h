@@ -14,8 +14,9 @@ typedef struct {
     int16_t *codes;         /* ... where there is one, for rows of int8: in steps of `step`, or NULL */
     float step;
     float *tiles, *norms;   /* ... where there are several: as tiles, by fv_fill_tiles, and their norms */
-    int8_t *bytes;          /* ... as tiles of bytes, or NULL */
-    int32_t *offsets;       /* ... what their products with rows + 128 are to begin with */
+    int8_t *bytes;          /* ... as tiles of bytes, or NULL, */
+    int way;                /* ... of so many bits */
+    int32_t *offsets;       /* ... what their products with rows, which are kept plus a number, are to begin with */
     float *inverse, error;  /* ... one over the step of each, the greatest error of one of norm 1 */
     float *units;           /* set by fv_choose_by: what each query's scores are multiplied with to be compared */
     float *bars, *reach;    /* ... the least of its best and its norm, so multiplied */
@@ -31,13 +32,13 @@ static FV_INLINE int fv_tile_vectors(int64_t query, int64_t count) {
 
 static FV_INLINE int64_t fv_lanes(int64_t count) { return (count + VF_WIDTH - 1) / VF_WIDTH * VF_WIDTH; }
 
-static FV_INLINE int64_t fv_fours(int64_t width) { return (width + 3) / 4; }
+static FV_INLINE int64_t fv_eights(int64_t width) { return (width + FV_EIGHT - 1) / FV_EIGHT; }
 
 /* Numbers that fv_prepare writes. */
 static FV_INLINE int64_t fv_scratch_size(int64_t count, int64_t width) {
     const int64_t padded = fv_steps(width) * VF_WIDTH;
     if (count == 1) return padded + width / 2 + VI_CODES;
-    return (count + FV_SCAN_ROWS) * padded + fv_lanes(count) * (padded + fv_fours(width) + 6);
+    return (count + FV_SCAN_ROWS) * padded + fv_lanes(count) * (padded + 2 * fv_eights(width) + 6);
 }
 
 /* A query of its own: registers along the dimensions, the last one up to the end, zeros where it overlaps. */
@@ -82,21 +83,27 @@ static void fv_fill_tiles(fv_queries *q, int64_t width) {
                 *out++ = j < q->count ? q->queries[j * width + d] : 0.0f;
 }
 
-#ifdef FV_DOT4
+#ifdef FV_BYTES
 
 #include "cpu_features.h"
 
-/* Whether batches may go by bytes on this machine. */
-static int fv_have_bytes(void) { return (fv_cpu_features() & FV_AVX512VNNI) != 0; }
+/* How batches may go by bytes on this machine. */
+static int fv_way_of_bytes(void) {
+#ifdef FV_DOT4
+    if (fv_cpu_features() & FV_AVX512VNNI) return FV_BY_EIGHT_BITS;
+#endif
+    return FV_BY_SEVEN_BITS;
+}
 
 /* One query of those of fv_round_queries, padded as in fv_spread. Returns whether it is worth it. */
-static int fv_round_one(fv_queries *q, int64_t query, int64_t padded, uint8_t *out) {
+static FV_INLINE int fv_round_one(const int way, fv_queries *q, int64_t query, int64_t padded, uint8_t *out) {
     const char *row = (const char *)(q->single + query * padded);
-    float lost, step = fv_encode(FV_FLOAT32, row, padded, vf_set1(0.0f), q->norms[query], out, &lost);
+    const int32_t zero_code = fv_greatest_code(way) + 1;
+    float lost, step = fv_encode(way, FV_FLOAT32, row, padded, vf_set1(0.0f), q->norms[query], out, &lost);
     int32_t sum = 0;
     int64_t d;
-    for (d = 0; d < padded; d++) sum += out[d] - 128;
-    q->offsets[query] = -128 * sum;
+    for (d = 0; d < padded; d++) sum += out[d] - zero_code;
+    q->offsets[query] = -zero_code * sum;
     q->inverse[query] = step > 0.0f ? 1.0f / step : 1.0f;
     if (step > 0.0f) lost /= q->norms[query];
     q->error = lost > q->error ? lost : q->error;
@@ -110,30 +117,33 @@ static void fv_round_queries(fv_queries *q, int64_t width, int8_t *out) {
     const int64_t over = width < VF_WIDTH ? 0 : padded - width, last = padded - VF_WIDTH;
     uint8_t *const codes = (uint8_t *)q->tiles; /* of which there is no need as long as bytes choose */
     int64_t i, j, d, e;
+    const int zero_code = fv_greatest_code(q->way) + 1;
     q->error = 0.0f;
     if (width > FV_BYTES_WIDTH) return;
     for (i = 0; i < q->count; i++)
-        if (!fv_round_one(q, i, padded, codes + i * padded)) return;
+        if (!(q->way == FV_BY_EIGHT_BITS ? fv_round_one(FV_BY_EIGHT_BITS, q, i, padded, codes + i * padded)
+                                         : fv_round_one(FV_BY_SEVEN_BITS, q, i, padded, codes + i * padded)))
+            return;
     for (; i < lanes; i++) {
         q->offsets[i] = 0;
         q->inverse[i] = 1.0f;
     }
     q->bytes = out;
     for (i = 0; i < lanes; i += VF_QUERIES * VF_WIDTH)
-        for (d = 0; d < width; d += 4)
+        for (d = 0; d < FV_EIGHT * fv_eights(width); d += 4)
             for (j = i; j < i + fv_tile_vectors(i, q->count) * VF_WIDTH; j++)
                 for (e = d; e < d + 4; e++) {
                     const int64_t at = j * padded + e + (e < last ? 0 : over);
-                    *out++ = j < q->count && e < width ? (int8_t)(codes[at] - 128) : 0;
+                    *out++ = j < q->count && e < width ? (int8_t)(codes[at] - zero_code) : 0;
                 }
 }
 
 #else
-static int fv_have_bytes(void) { return 0; }
+static int fv_way_of_bytes(void) { return FV_BY_FLOATS; }
 #endif
 
 /* Queries in the orders in which they are read; `scratch` has room for fv_scratch_size. */
-static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int bytes, float *scratch) {
+static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int way, float *scratch) {
     const int64_t padded = fv_steps(width) * VF_WIDTH, lanes = fv_lanes(q->count);
     int64_t i;
     q->queries = queries;
@@ -159,10 +169,9 @@ static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int b
         q->norms[i] = sqrtf(square[0]);
     }
     q->bytes = NULL;
-#ifdef FV_DOT4
-    if (bytes) fv_round_queries(q, width, (int8_t *)(q->offsets + lanes));
-#else
-    (void)bytes;
+    q->way = way;
+#ifdef FV_BYTES
+    if (way != FV_BY_FLOATS) fv_round_queries(q, width, (int8_t *)(q->offsets + lanes));
 #endif
 }
 

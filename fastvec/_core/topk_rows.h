@@ -10,9 +10,13 @@ enum { FV_FLOAT32, FV_FLOAT16, FV_INT8 }; /* kinds of rows */
 
 #define FV_ROUNDING 5.9604645e-8f /* u = 2^-24 */
 
+/* What chooses for several queries: products of floats; of bytes of seven bits, of which two and two fit in int16; of bytes. */
+enum { FV_BY_FLOATS, FV_BY_SEVEN_BITS, FV_BY_EIGHT_BITS };
+
 enum { FV_TILE_ROWS = 6, FV_SCAN_ROWS = 2 * FV_TILE_ROWS, FV_LINE = 64 };
 
 #define FV_BYTES_WIDTH (1 << 16) /* 2^16 products of 127 * 127 fit in int32 */
+#define FV_EIGHT 8               /* numbers that are multiplied at once */
 #define FV_WORTH_BYTES 0.03f     /* what a query may lose as bytes, before more pairs would be chosen than that is worth */
 
 typedef struct {
@@ -106,12 +110,18 @@ static FV_INLINE void fv_widen(const int kind, const char *const *row, int64_t w
     }
 }
 
-#ifdef FV_DOT4
+#ifdef FV_BYTES
 
-/* A row of the norm `size` in steps of its greatest number over 127, plus 128. Returns the step, and the norm of what
- * is `lost`. */
-static FV_INLINE float fv_encode(const int kind, const char *row, int64_t width, vf fresh, float size, uint8_t *out,
-                                 float *lost) {
+/* The greatest whole number of a row or query in bytes. They are kept plus one more than that: as uint8. */
+static FV_INLINE int fv_greatest_code(const int way) { return way == FV_BY_EIGHT_BITS ? 127 : 63; }
+
+/* A row of the norm `size` in steps of its greatest number over the greatest code, from 1 on. Returns the step, and the
+ * norm of what is `lost`. */
+static FV_INLINE float fv_encode(const int way, const int kind, const char *row, int64_t width, vf fresh, float size,
+                                 uint8_t *out, float *lost) {
+    const float most_code = (float)fv_greatest_code(way);
+    const vf zero_code = vf_set1(most_code + 1.0f);
+    const int exact = kind == FV_INT8 && way == FV_BY_EIGHT_BITS;
     const vf sign = vf_set1(-0.0f);
     vf most = vf_set1(0.0f), squares = vf_set1(0.0f), step, inverse;
     float greatest, sums[4];
@@ -121,17 +131,17 @@ static FV_INLINE float fv_encode(const int kind, const char *row, int64_t width,
         most = vf_max(most, vf_clear(fv_take(kind, row, d + VF_WIDTH <= width ? d : width - VF_WIDTH), sign));
     greatest = kind == FV_INT8 ? 127.0f : vf_greatest(most);
     if (!(size < 1e15f) || greatest < 1e-15f) {
-        memset(out, 128, (size_t)(fv_steps(width) * VF_WIDTH));
+        memset(out, fv_greatest_code(way) + 1, (size_t)(fv_steps(width) * VF_WIDTH));
         if (!(size <= 0.0f)) *lost = INFINITY;
         return 0.0f;
     }
-    step = vf_set1(greatest / 127.0f);
-    inverse = vf_set1(127.0f / greatest);
+    step = vf_set1(greatest / most_code);
+    inverse = vf_set1(most_code / greatest);
     for (d = 0; d < width; d += VF_WIDTH) {
         const int64_t at = d + VF_WIDTH <= width ? d : width - VF_WIDTH;
         const vf a = fv_take(kind, row, at), code = vf_round(vf_mul(a, inverse));
-        vf_store_bytes(out + at, code);
-        if (kind != FV_INT8) {
+        vf_store_bytes(out + at, vf_add(code, zero_code));
+        if (!exact) {
             vf rest = vf_sub(a, vf_mul(code, step));
             if (at < d) rest = vf_and(rest, fresh);
             squares = vf_fma(rest, rest, squares);
@@ -139,7 +149,7 @@ static FV_INLINE float fv_encode(const int kind, const char *row, int64_t width,
     }
     vf_sum4(squares, squares, squares, squares, sums);
     *lost = sqrtf(sums[0]);
-    return greatest / 127.0f;
+    return greatest / most_code;
 }
 
 #endif

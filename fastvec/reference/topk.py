@@ -9,8 +9,8 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-BYTES = False
-"""Whether batches go by bytes."""
+BYTES = 0
+"""Batches go by floats."""
 
 
 def scan(
