@@ -28,7 +28,7 @@ from fastvec.vocab import Vocab
 Matrix = NDArray[np.float32]
 
 SPAN = 16_384
-"""Tokens a kernel call; the hot rows merge after each."""
+"""Tokens a kernel call."""
 HOT_ROWS = 512
 """Most frequent words whose rows each of many threads keeps to itself between merges."""
 HOT_THREADS = 4
@@ -37,6 +37,10 @@ HOT_NODES = 128
 """Nodes below the root of the Huffman tree of which fewer threads, too, keep copies: every step writes to them."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
+MERGE_TOKENS = 8_192
+"""Tokens that all threads together train on between two merges of a thread."""
+MERGE_LEAST = 512
+"""... but a thread no fewer than these: a merge takes as long as some tens of tokens."""
 MERGE_PARTS = 16
 """Parts of the hot rows, each merged under a lock of its own, so that many threads may merge at once."""
 ROW_ALIGN = 16
@@ -179,7 +183,8 @@ class _Run:
         self.done = [0] * self.threads
         self.losses: deque[tuple[float, float]] | None = deque(maxlen=LOSS_SPANS) if with_loss else None
         self.failure: BaseException | None = None
-        self.merge_locks = [threading.Lock() for _ in range(MERGE_PARTS)]
+        self.merge_locks = np.zeros(MERGE_PARTS, np.int32)
+        self.merge_interval = max(MERGE_LEAST, MERGE_TOKENS // self.threads)
         hot = self._hot_rows()
         self.scales = self._hot_scales(hot) if any(hot) else None
         self._span_lock = threading.Lock()
@@ -237,12 +242,9 @@ class _Run:
             self.done[thread] += worker.train(start, stop, epoch, self.alpha_at(before), step) - start
             if self.losses is not None:
                 self.losses.append(worker.take_loss())
-            if self.scales:
-                for i in range(thread, thread + MERGE_PARTS):  # each thread begins with another part
-                    with self.merge_locks[i % MERGE_PARTS]:
-                        worker.merge(i % MERGE_PARTS, MERGE_PARTS)
             self.check(self.weights.input[:1])
             self.corpus.release(start, stop)
+        worker.merge()
 
     def _worker(self) -> Any:
         c, w = self.config, self.weights
@@ -268,7 +270,7 @@ class _Run:
             with_loss=self.losses is not None,
         )
         if self.scales:
-            worker.keep_hot_rows(*self.scales)
+            worker.keep_hot_rows(*self.scales, self.merge_locks, self.merge_interval)
         return worker
 
     def _hot_rows(self) -> tuple[int, int, int]:
@@ -283,7 +285,8 @@ class _Run:
         """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""
         counts = self.vocab.counts
         kept = np.minimum(self.keep / float(1 << 32), 1.0)
-        centres = SPAN * self.threads * float((counts * kept).sum()) / max(1, int(counts.sum()))
+        tokens = self.merge_interval * self.threads
+        centres = tokens * float((counts * kept).sum()) / max(1, int(counts.sum()))
         bags = self.weights.bags is not None
         updates = expected_updates(counts, kept, self.config, self.tree, bags=bags)
         return tuple(damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True))

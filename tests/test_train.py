@@ -7,7 +7,6 @@ import signal
 import threading
 import types
 import warnings
-from collections import Counter
 
 import numpy as np
 import planted
@@ -116,7 +115,7 @@ class Recorder:
     """Stands in for a kernel: notes what it is asked to do."""
 
     def __init__(self):
-        self.calls, self.merges, self.hot, self.options = [], [], [], []
+        self.calls, self.merges, self.hot, self.locks, self.options = [], [], [], [], []
         self.lock = threading.Lock()
         self.on_train = lambda *_: None
         recorder = self
@@ -126,12 +125,13 @@ class Recorder:
                 self.rows, self.stop = (x, y), stop
                 recorder.options.append(options)
 
-            def keep_hot_rows(self, x, y, nodes):
+            def keep_hot_rows(self, x, y, nodes, locks, interval):
                 recorder.hot.append((x, y, nodes))
+                recorder.locks.append((locks, interval))
 
-            def merge(self, part, parts):
+            def merge(self):
                 with recorder.lock:
-                    recorder.merges.append((threading.get_ident(), part, parts))
+                    recorder.merges.append(len(recorder.calls))
 
             def train(self, start, stop, epoch, alpha, step):
                 with recorder.lock:
@@ -168,14 +168,16 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
         seen += stop - start
     assert (covered == 1).all(), "every token once an epoch"
     assert [call[0] for call in calls] == sorted(call[0] for call in calls), "epoch after epoch"
+    assert len(recorder.merges) == workers, "each thread, at its end"
     if workers < training.HOT_THREADS:
-        assert not recorder.merges and not recorder.hot
+        assert not recorder.hot
         assert recorder.calls == calls or workers > 1
     else:
-        parts = training.MERGE_PARTS
-        merged = Counter(part for _, part, of in recorder.merges if of == parts)
-        assert merged == dict.fromkeys(range(parts), len(calls)) and len(recorder.hot) == workers
+        assert len(recorder.hot) == workers
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
+        locks, intervals = zip(*recorder.locks, strict=True)
+        assert all(each is locks[0] for each in locks) and len(locks[0]) == training.MERGE_PARTS
+        assert set(intervals) == {training.MERGE_TOKENS // workers}
 
 
 @pytest.mark.parametrize(

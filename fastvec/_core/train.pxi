@@ -58,6 +58,10 @@ cdef extern from "row_sums.h" nogil:
     void fv_merge_row(float *shared, float *mine, float *base, float scale, int64_t width)
     void fv_prefetch "FV_PREFETCH"(const void *p)
 
+cdef extern from "try_lock.h" nogil:
+    int fv_try_lock(int32_t *lock)
+    void fv_unlock(int32_t *lock)
+
 cdef enum:
     RING = 8         # groups under way
     LEAD = 2         # where blocks are small, one group ahead is not early enough
@@ -121,6 +125,9 @@ cdef class Worker:
         uint64_t seed, shrink_key, noise_key, loss_key
         double loss, pairs
         const uint8_t *stop
+        int32_t *locks             # of the parts of the hot rows that are merged one at a time
+        int32_t parts
+        int64_t interval           # tokens after which they are
         object arrays
         fv_block block
         float *weight
@@ -175,6 +182,7 @@ cdef class Worker:
         self.lead = 1 if sg and tree is None else LEAD
         self.with_loss = with_loss
         self.stop = &stop[0]
+        self.locks, self.parts, self.interval = NULL, 0, tokens.shape[0]
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
         self.reader.keep = &keep[0]
         self.reader.window = window
@@ -258,37 +266,54 @@ cdef class Worker:
         free(self.objective.y.memory)
         free(self.objective.nodes.memory)
 
-    def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale, const float[::1] node_scale):
+    def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale, const float[::1] node_scale,
+                      int32_t[::1] locks, int64_t interval):
         """Work on own copies of the first rows of the matrices, so that threads do not contend for them.
 
-        One copy for each scale; at a merge, the row's change is added to the shared one multiplied by it.
+        Parameters
+        ----------
+        input_scale, output_scale, node_scale : float32 arrays
+            One number for each copy; at a merge, the row's change is added to the shared one multiplied by it.
+        locks : int32 array
+            Zeros, the same for all threads. Into so many parts the copies are divided, each merged by one thread at
+            a time.
+        interval : int
+            Tokens after which `train` merges what no other thread is merging.
         """
         cdef int64_t most = max(input_scale.shape[0], output_scale.shape[0], node_scale.shape[0])
         if (
-            most > self.objective.noise.n_words
-            or self.inputs.rows.memory != NULL or self.objective.y.memory != NULL or self.objective.nodes.memory != NULL
+            most > self.objective.noise.n_words or self.locks != NULL
             or (self.inputs.bags.offsets != NULL and input_scale.shape[0])
             or (self.objective.draws == 0 and output_scale.shape[0])
             or (self.objective.paths.offsets == NULL and node_scale.shape[0])
         ):
             raise ValueError(f"{input_scale.shape[0]}, {output_scale.shape[0]} and {node_scale.shape[0]} hot rows: of "
                              "rows that are there, keep them once")
-        self.arrays += (input_scale, output_scale, node_scale)
+        if not (1 <= locks.shape[0] <= 1 << 20 and interval >= 1):
+            raise ValueError(f"{locks.shape[0]} locks and an interval of {interval} tokens: at least one of each")
+        self.arrays += (input_scale, output_scale, node_scale, locks)
+        self.locks, self.parts, self.interval = &locks[0], <int32_t>locks.shape[0], interval
         rows_keep(&self.inputs.rows, input_scale)
         rows_keep(&self.objective.y, output_scale)
         rows_keep(&self.objective.nodes, node_scale)
 
-    def merge(self, int32_t part=0, int32_t parts=1):
-        """Exchange the own copies' changes with the shared rows, for one of `parts` parts of the hot rows.
-
-        Callers see to it that one thread at a time merges a part.
-        """
-        if not 0 <= part < parts:
-            raise ValueError(f"part {part} of {parts}")
+    def merge(self):
+        """Exchange the own copies' changes with the shared rows; wait for parts that others are merging."""
+        cdef int32_t part
         with nogil:
-            rows_merge(&self.inputs.rows, part, parts)
-            rows_merge(&self.objective.y, part, parts)
-            rows_merge(&self.objective.nodes, part, parts)
+            for part in range(self.parts):
+                while not self.merge_part(part):
+                    pass
+
+    cdef bint merge_part(self, int32_t part) noexcept nogil:
+        """Merge one part of the hot rows, unless another thread does so."""
+        if not fv_try_lock(self.locks + part):
+            return False
+        rows_merge(&self.inputs.rows, part, self.parts)
+        rows_merge(&self.objective.y, part, self.parts)
+        rows_merge(&self.objective.nodes, part, self.parts)
+        fv_unlock(self.locks + part)
+        return True
 
     def take_loss(self):
         """Return the loss of the groups measured since the last call, and their number of pairs of words."""
@@ -301,7 +326,10 @@ cdef class Worker:
 
         Returns where it stopped: `stop`, or earlier if it was told to.
         """
-        cdef Reader *r = &self.reader
+        cdef:
+            Reader *r = &self.reader
+            int64_t begin = start, end
+            int32_t part
         if not 0 <= start <= stop <= r.n_tokens:
             raise ValueError(f"span [{start}, {stop}) of {r.n_tokens} tokens")
         r.keep_key = stream_key(self.seed, epoch, KEEP)
@@ -310,9 +338,15 @@ cdef class Worker:
         self.loss_key = stream_key(self.seed, epoch, LOSS)
         with nogil:
             self.first_group = True
-            reader_start(r, start, stop)
-            while self.stop[0] == 0 and reader_fill(r):
-                self.train_buffer(start, alpha, alpha_step)
+            r.next = start
+            while begin < stop and self.stop[0] == 0:
+                end = begin + min(self.interval, stop - begin)
+                reader_start(r, begin, end)
+                while self.stop[0] == 0 and reader_fill(r):
+                    self.train_buffer(start, alpha, alpha_step)
+                for part in range(self.parts):
+                    self.merge_part(part)
+                begin = end
         return stop if self.stop[0] == 0 else r.next
 
     cdef void train_buffer(self, int64_t start, double alpha, double alpha_step) noexcept nogil:

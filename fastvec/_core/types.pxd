@@ -58,7 +58,7 @@ cdef struct Reader:
     int32_t n                # entries in the buffer
     int32_t centre           # the next entry to be a centre
     int32_t n_centres        # entries up to here may be centres
-    int32_t low, high        # entries low ... high - 1 are the sentence of the latest group, as far as it is in the buffer
+    int32_t low, high        # entries low ... high - 1 are the latest group's sentence, as far as the buffer has it
 
 cdef struct Group:
     # Neighbouring centres and what they are trained against, prepared ahead of its block step (train.pxi).

@@ -167,10 +167,22 @@ class Worker:
         self.group = GROUP if tree is None else 1
         self.stop, self.with_loss = stop, with_loss
         self.loss = self.pairs = 0.0
+        self.scales: tuple[NDArray[np.float32], ...] = ()
+        self.locks, self.interval = np.empty(0, np.int32), len(tokens)
 
-    def keep_hot_rows(self, *scales: NDArray[np.float32]) -> None:
+    def keep_hot_rows(
+        self,
+        input_scale: NDArray[np.float32],
+        output_scale: NDArray[np.float32],
+        node_scale: NDArray[np.float32],
+        locks: NDArray[np.int32],
+        interval: int,
+    ) -> None:
         """Work on own copies of the first rows; the rows behind them stay shared."""
-        self.scales = scales
+        if self.scales or not (len(locks) and interval >= 1):
+            raise ValueError(f"{len(locks)} locks and an interval of {interval} tokens: at least one, once")
+        self.scales = scales = input_scale, output_scale, node_scale
+        self.locks, self.interval = locks, interval
         rows = [r if r is not None else np.empty((0, 1), np.float32) for r in self.shared]
         self.hot = [r[: len(s)].copy() for r, s in zip(rows, scales, strict=True)]
         self.base = [hot.copy() for hot in self.hot]
@@ -179,12 +191,14 @@ class Worker:
             for hot, shared in zip(self.hot, self.shared, strict=True)
         )
 
-    def merge(self, part: int = 0, parts: int = 1) -> None:
-        """shared += scale * (mine - base); mine = base = shared, for one of `parts` parts of the hot rows."""
-        if not 0 <= part < parts:
-            raise ValueError(f"part {part} of {parts}")
+    def merge(self) -> None:
+        """shared += scale * (mine - base); mine = base = shared, for the hot rows."""
+        for part in range(len(self.locks)):
+            self._merge_part(part)
+
+    def _merge_part(self, part: int) -> None:
         for shared, scale, hot, base in zip(self.shared, self.scales, self.hot, self.base, strict=True):
-            rows = slice(part * len(hot) // parts, (part + 1) * len(hot) // parts)
+            rows = slice(part * len(hot) // len(self.locks), (part + 1) * len(hot) // len(self.locks))
             if shared is not None:
                 shared[rows] += scale[rows, None] * (hot[rows] - base[rows])
                 hot[rows] = base[rows] = shared[rows]
@@ -200,8 +214,19 @@ class Worker:
         if not 0 <= start <= stop <= len(self.tokens):
             raise ValueError(f"span [{start}, {stop}) of {len(self.tokens)} tokens")
         self.keys = {p: stream_key(self.seed, epoch, p) for p in (_KEEP, _SHRINK, _NOISE, _LOSS)}
+        self.first_group = True
+        for begin in range(start, stop, self.interval):
+            end = min(begin + self.interval, stop)
+            reached = self._train_interval(begin, end, alpha - alpha_step * (begin - start), alpha_step)
+            for part in np.flatnonzero(self.locks == 0):  # the others are merging: later
+                self._merge_part(int(part))
+            if self.stop[0]:
+                return reached
+        return stop
+
+    def _train_interval(self, start: int, stop: int, alpha: float, alpha_step: float) -> int:
         places = self._kept_places(start, stop)
-        at, self.first_group = 0, True
+        at = 0
         while at < len(places):
             if self.stop[0]:
                 return max(start, int(places[at]))
