@@ -37,7 +37,7 @@ HOT_NODES = 128
 """Nodes below the root of the Huffman tree of which fewer threads, too, keep copies: every step writes to them."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
-MERGE_TOKENS = 8_192
+MERGE_TOKENS = 4_096
 """Tokens that all threads together train on between two merges of a thread."""
 MERGE_LEAST = 512
 """... but a thread no fewer than these: a merge takes as long as some tens of tokens."""
