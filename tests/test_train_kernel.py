@@ -206,6 +206,18 @@ def test_words_that_are_never_kept_leave_their_places_to_others(backend):
     assert (x[:2] != case.input[:2]).any(axis=1).all() and np.array_equal(x[2], case.input[2])
 
 
+@EVERY_COMPILED
+@pytest.mark.parametrize("sg", [0, 1])
+@pytest.mark.parametrize("seed", range(6))
+def test_sentences_may_end_where_the_readers_buffer_does(backend, sg, seed):
+    rng = np.random.default_rng(seed)
+    case = Case(seed, n_words=200, n_tokens=1_300, size=8, window=int(rng.choice([1, 5, 30])), sg=sg)
+    case.tokens[case.tokens < 0] = 0
+    case.keep[:] = ALWAYS
+    case.tokens[rng.integers(1_010, 1_100, 12)] = -1
+    assert_near(case.run(backend), case.run("reference", dtype=np.float64))
+
+
 @ALL
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(backend):
     case, same, other = Case(11), Case(11), Case(11)
