@@ -147,7 +147,7 @@ cdef void gather(Inputs *in_, const Reader *r, const Group *g, float **ahead, in
 
 
 cdef inline void choose_entries(Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
-    """Point at the rows that CBOW's are made of: those of the windows' words, without a lone centre, or sums of bags."""
+    """Point at the rows that CBOW's are made of: of the windows' words, without a lone centre, or sums of bags."""
     cdef int32_t n = 0, p, i
     for p in range(g.low, g.high):
         in_.entry_word[n] = r.ids[p]
