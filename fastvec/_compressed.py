@@ -1,6 +1,8 @@
-"""Readers of compressed text, told by its first bytes. What follows a stream must be one more, or the end."""
+"""Compressed files: read as their first bytes say, where what follows a stream is one more or the end; written by name."""
 
+import contextlib
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,11 +53,9 @@ class Streams(io.RawIOBase):
 class Zstandard(io.RawIOBase):
     """Reads frame after frame of a .zst file through the `zstandard` package, and tells a truncated one."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        import zstandard
-
+    def __init__(self, file: BinaryIO, path: str | os.PathLike[str]) -> None:
         self._file = file
-        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._new = _zstandard(path).ZstdDecompressor().decompressobj
         self._frame: Any = None
         self._output = b""
 
@@ -101,8 +101,34 @@ def decompressed(file: io.BufferedReader, path: Path) -> Any:
         return Streams(file, zstd.ZstdDecompressor)
     except ImportError:
         pass
+    return Zstandard(file, path)
+
+
+def compressing(file: BinaryIO, path: str | os.PathLike[str]) -> contextlib.AbstractContextManager[Any]:
+    """Return what compresses into `file` as the suffix of `path` says, .gz, .bz2, .xz or .zst; else `file` itself."""
+    match Path(path).suffix:
+        case ".gz":
+            import gzip
+
+            return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+        case ".bz2":
+            import bz2
+
+            return bz2.BZ2File(file, "wb")
+        case ".xz":
+            import lzma
+
+            return lzma.LZMAFile(file, "wb")
+        case ".zst":
+            package = _zstandard(path)
+            return package.ZstdCompressor().stream_writer(file, closefd=False)  # type: ignore[no-any-return]
+    return contextlib.nullcontext(file)
+
+
+def _zstandard(path: str | os.PathLike[str]) -> Any:
     try:
-        return Zstandard(file)
+        import zstandard
     except ImportError:
         install = "python -m pip install 'fastvec[zstd]'"
-        raise CorpusError(f"{path}: reading .zst files needs a package: {install}") from None
+        raise CorpusError(f"{os.fspath(path)}: .zst files need a package: {install}") from None
+    return zstandard

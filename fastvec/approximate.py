@@ -20,7 +20,6 @@ from fastvec.sharing import Sharing
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
 
-SUFFIX = ".usearch"
 OLDEST = (2, 26, 6)
 METRICS = {"f32": "ip", "f16": "ip", "i8": "cos"}
 """What usearch measures unit vectors by. Its codes of int8 have another length."""
@@ -156,7 +155,7 @@ class Indexing(Sharing):
         """Build an index for approximate search, an HNSW graph of usearch's, and keep it.
 
         An index that is at `path` already, fits these vectors and was built with the same `connectivity`,
-        `expansion_add` and `dtype` is opened; any other is replaced.
+        `expansion_add` and `dtype` is opened; any other index is replaced, and no other file.
 
         Parameters
         ----------
@@ -179,6 +178,8 @@ class Indexing(Sharing):
             Without the package usearch: ``pip install 'fastvec[ann]'``.
         FormatError
             If another file has come to stand where these vectors are mapped from.
+        FileExistsError
+            If `path` is a file that is no index: its name does not end in ``.usearch``, nor it in an index's mark.
         ValueError
             For other options.
 
@@ -200,6 +201,7 @@ class Indexing(Sharing):
         make = _usearch()
         target = self._beside() if path is None else os.fspath(path)
         if target is not None and Path(target).exists():
+            indexfile.check_replaceable(target, None if self._file is None else self._file.path)
             try:
                 return self._open(target, options, expansion_search)
             except FormatError:
@@ -290,7 +292,7 @@ class Indexing(Sharing):
         )
 
     def _beside(self) -> str | None:
-        return self._file.path + SUFFIX if self._mapped() and self._file is not None else None
+        return self._file.path + indexfile.SUFFIX if self._mapped() and self._file is not None else None
 
     def _version(self) -> tuple[Any, ...]:
         """What is another one when the vectors are: of a mapped file its size and header, else the arrays.

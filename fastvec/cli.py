@@ -330,7 +330,8 @@ def phrases(
     """Join the phrases of CORPUS, as new_york, and write the text: a sentence a line.
 
     A phrase is two words that stand together more often than by chance. CORPUS is a text file, plain or compressed,
-    or a directory of such. Ctrl-C leaves an older output as it was.
+    or a directory of such; the output is compressed where its name ends in .gz, .bz2, .xz or .zst. Ctrl-C leaves an
+    older output as it was.
     """
     from fastvec.phrase_text import phrase_passes
     from fastvec.phrases import ENGLISH_CONNECTOR_WORDS

@@ -4,10 +4,12 @@ The stamp says which vectors the index is of. It follows usearch's own bytes, so
 rename puts both in place.
 """
 
+import errno
 import json
 import mmap
 import os
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
@@ -23,6 +25,7 @@ ITEM_BYTES = {"f32": 4, "f16": 2, "i8": 1}
 NODES_AT_ONCE = 1 << 16
 BLOCK = 1 << 24
 """Bytes that have a checksum together."""
+SUFFIX = ".usearch"
 MAGIC = b"fastvec1"
 MAX_STAMP = 1 << 24
 HEAD, GRAPH_HEAD = 64, 40
@@ -32,6 +35,26 @@ ANEW = "kv.build_index() builds it anew"
 def refuse(path: str, offset: int, reason: str) -> NoReturn:
     """Raise a FormatError that names file, place, and the way out."""
     fail(path, offset, f"{reason}; {ANEW}")
+
+
+def check_replaceable(path: str, vectors: str | None) -> None:
+    """Raise FileExistsError where `path` is a file of something else: it has neither an index's name nor its mark.
+
+    A damaged index may have lost its mark, but not a name in `SUFFIX`; `vectors` is never one, whatever its name.
+    """
+    own = vectors is not None and Path(vectors).exists() and Path(path).samefile(vectors)
+    if own or not (path.endswith(SUFFIX) or _marked(Path(path))):
+        reason = "is there and is no index; give build_index another path, or remove this file"
+        raise FileExistsError(errno.EEXIST, reason, path)
+
+
+def _marked(path: Path) -> bool:
+    """Tell whether a file is empty, or ends with the mark of an index."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(MAGIC)))
+        return file.read() in (b"", MAGIC)
 
 
 def write(path: str, graph: Any, stamp: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """Joining the phrases of a whole text: from file to file, a pass for each model, by several threads."""
 
+import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fastvec._atomic import atomic_writer
+from fastvec._compressed import compressing
 from fastvec.errors import CorpusError
+from fastvec.formats import open_output
 from fastvec.phrases import FrozenPhrases, Phrases
 from fastvec.text import Errors, Part, Progress, Source, checked_workers, scan
 
@@ -112,7 +114,7 @@ def phrase_passes(
     Parameters
     ----------
     source, output : Path
-        The output is written atomically.
+        The output is written atomically, and compressed where its name ends in .gz, .bz2, .xz or .zst.
     passes : int
         At most so many: a pass over a text of which the last one joined nothing ends it.
     workers, errors, **options
@@ -126,6 +128,8 @@ def phrase_passes(
     """
     if passes < 1:
         raise ValueError(f"passes={passes!r}: give a number from 1 on")
+    with compressing(io.BytesIO(), output):
+        pass  # a package that it needs is missed before the work
     models: list[Phrases] = []
     with tempfile.TemporaryDirectory(prefix=".fastvec-", dir=output.parent) as folder:
         text = source
@@ -137,7 +141,7 @@ def phrase_passes(
             same = bool(models) and model.corpus_word_count == models[-1].corpus_word_count
             last = same or number == passes - 1
             models.append(model)
-            with atomic_writer(output) if last else joined.open("wb") as file:
+            with open_output(output) if last else joined.open("wb") as file:
                 write_joined(model, text, file, workers, errors, progress)
             if last:
                 break

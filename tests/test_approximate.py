@@ -335,6 +335,29 @@ def test_a_file_that_was_replaced_gets_no_index_of_the_old_one(built):
     assert kv.build_index(built.parent / "own.usearch").most_similar(kv["w1"], 1)[0][0] == "w1"
 
 
+def test_only_an_index_is_replaced(built, tmp_path):
+    kv = KeyedVectors.load(built)
+    notes, link, directory = tmp_path / "notes.txt", tmp_path / "link.usearch", tmp_path / "folder"
+    notes.write_text("dear diary")
+    link.symlink_to(built)
+    directory.mkdir()
+    before = built.read_bytes()
+    for path in (notes, built, link, str(built), directory):
+        with pytest.raises(FileExistsError, match="is no index; give build_index another path") as raised:
+            kv.build_index(path, threads=1)
+        assert raised.value.filename == str(path)
+    assert notes.read_text() == "dear diary" and built.read_bytes() == before
+    kept = tmp_path / "mine.bin"
+    kv.build_index(kept, connectivity=4, threads=1)
+    kv.build_index(kept, connectivity=5, threads=1)
+    damaged = tmp_path / "damaged.usearch"
+    damaged.write_bytes(kept.read_bytes()[:-9])
+    notes.write_text("")
+    for path in (kept, damaged, notes):
+        assert len(KeyedVectors.load(built).build_index(path, threads=1)) == len(kv)
+        kv.open_index(path)
+
+
 # ---- Damage
 
 

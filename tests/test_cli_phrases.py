@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fastvec import cli, text
+from fastvec import cli, formats, text
 from fastvec.phrase_text import phrase_passes, write_joined
 from fastvec.phrases import Phrases
 
@@ -50,6 +50,21 @@ def test_texts(corpus, monkeypatch, passes, block):
     joined = expected(passes, SENTENCES)
     assert Path("out.txt").read_text() == "".join(" ".join(sentence) + "\n" for sentence in joined)
     assert sorted(p.name for p in Path().iterdir()) == ["in.txt", "out.txt"]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_an_output_is_compressed_as_its_name_says(corpus, suffix):
+    assert run(corpus, "-o", "out.txt", "--passes", 2, *FAST) == 0
+    assert run(corpus, "-o", f"out{suffix}", "--passes", 2, *FAST) == 0
+    assert not Path(f"out{suffix}").read_bytes().startswith(Path("out.txt").read_bytes()[:2])
+    with formats.open_input(f"out{suffix}") as file:
+        assert file.read() == Path("out.txt").read_bytes()
+
+
+def test_a_missing_package_is_missed_before_the_work(corpus, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    assert run(corpus, "-o", "out.zst", *FAST) == 1
+    assert "fastvec[zstd]" in capsys.readouterr().err and not Path("out.zst").exists()
 
 
 def test_passes_end_where_the_last_one_joined_nothing(corpus, capsys):

@@ -176,8 +176,18 @@ def test_what_cannot_be_written(path):
     assert not list(path.parent.iterdir())
 
 
+def test_vectors_and_counts_need_a_file_each(path):
+    word2vec.write(path, table(), VECTORS)
+    before, link = path.read_bytes(), path.parent / "link"
+    link.symlink_to(path)
+    for same in (path, str(path.parent / "." / path.name), link):
+        with pytest.raises(ValueError, match="a file each; give fvocab another name"):
+            word2vec.write(path, table(), VECTORS, COUNTS, fvocab=same)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("append", [False, True])
-@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_both_files_stay_where_the_vectors_cannot_be_written(tmp_path, append, suffix, monkeypatch):
     monkeypatch.setattr(word2vec, "LINES", 2)  # some are written before the word that does not fit
     path, vocab = tmp_path / f"vectors{suffix}", tmp_path / f"vocab{suffix}"

@@ -389,7 +389,7 @@ def test_zstandard_reader_bounds_what_it_takes():
             return super().read(n)
 
     file = Counting(COMPRESS["zst"](b"a " * 1_000_000))
-    reader = _compressed.Zstandard(file)
+    reader = _compressed.Zstandard(file, "a.zst")
     assert io.BufferedReader(reader).read() == b"a " * 1_000_000
     assert file.largest <= 4096
 

@@ -5,9 +5,7 @@ A format's module has ``read(path, ...) -> (WordTable, vectors, counts or None)`
 beside them: its files hold whole models, and it returns what a .fvec file would hold.
 """
 
-import bz2
 import contextlib
-import gzip
 import importlib
 import io
 import lzma
@@ -16,11 +14,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from fastvec import store
 from fastvec._atomic import atomic_writer
-from fastvec._compressed import decompressed
+from fastvec._compressed import compressing, decompressed
 from fastvec.errors import FormatError
 
 StrPath = str | os.PathLike[str]
@@ -120,11 +118,11 @@ def bytes_left(file: BinaryIO) -> int | None:
 
 @contextlib.contextmanager
 def open_output(path: StrPath, append: bool = False) -> Iterator[BinaryIO]:
-    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2 or .xz compresses it.
+    """Open a file for writing, atomically, or for appending; the suffix .gz, .bz2, .xz or .zst compresses it.
 
     Where the block fails, the file stays as it was.
     """
-    with _appender(path) if append else atomic_writer(path) as file, _compressed(file, path) as stream:
+    with _appender(path) if append else atomic_writer(path) as file, compressing(file, path) as stream:
         yield cast(BinaryIO, stream)
 
 
@@ -141,14 +139,3 @@ def _appender(path: StrPath) -> Iterator[BinaryIO]:
                     file.close()
                 os.truncate(path, end)
             raise
-
-
-def _compressed(file: BinaryIO, path: StrPath) -> contextlib.AbstractContextManager[Any]:
-    match Path(path).suffix:
-        case ".gz":
-            return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
-        case ".bz2":
-            return bz2.BZ2File(file, "wb")
-        case ".xz":
-            return lzma.LZMAFile(file, "wb")
-    return contextlib.nullcontext(file)

@@ -300,7 +300,7 @@ def write(
     prefix: str = "",
     append: bool = False,
 ) -> None:
-    """Write a file of the word2vec program, atomically; gzip, bzip2 or xz where its name ends so.
+    """Write a file of the word2vec program, atomically; compressed where its name ends in .gz, .bz2, .xz or .zst.
 
     Where this fails, the file and `fvocab` stay as they were; but for `fvocab`, which is put in place after the file.
 
@@ -327,7 +327,7 @@ def write(
     Raises
     ------
     ValueError
-        `fvocab` without counts, or a word that this format cannot hold.
+        `fvocab` without counts, or the same as `path`; or a word that this format cannot hold.
     """
     order = np.arange(len(words)) if counts is None else np.argsort(-counts, kind="stable")
     with contextlib.ExitStack() as opened:
@@ -336,8 +336,13 @@ def write(
                 raise ValueError(
                     f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known"
                 )
+            if os.path.realpath(fvocab) == os.path.realpath(path):
+                raise ValueError(
+                    f"{os.fspath(path)}: vectors and vocabulary need a file each; give fvocab another name"
+                )
             vocabulary = opened.enter_context(open_output(fvocab, append))
-            vocabulary.writelines(f"{prefix}{words[i]} {counts[i]}\n".encode() for i in order.tolist())
+            lines = (f"{prefix}{words[i]} {counts[i]}\n" for i in order.tolist())
+            vocabulary.write("".join(lines).encode())
             vocabulary.flush()  # it takes its name last, when there is little left to fail
         file = opened.enter_context(open_output(path, append))
         if write_header:
