@@ -1,6 +1,7 @@
 """How fast is exact search: one query, a batch of them, smaller storage; against a plain read, gensim and faiss?
 
 python bench/search.py [--words 1000000] [--dim 300] [--threads 2]
+python bench/search.py --vectors words.fvec     # trained ones, which do not lie as evenly as random ones
 """
 
 import os
@@ -41,7 +42,7 @@ def plain_read(vectors, threads):
 
 
 def subjects(args, folder):
-    """Return the random vectors as ours, as gensim's and as faiss's, and name -> smaller storage."""
+    """Return the vectors as ours, as gensim's and as faiss's, and name -> smaller storage."""
     import faiss
     import numpy as np
     from gensim.models import KeyedVectors as Theirs
@@ -50,8 +51,13 @@ def subjects(args, folder):
     from fastvec.store import save_vectors
     from fastvec.words import WordTable
 
-    names = [f"w{i}" for i in range(args.words)]
-    vectors = np.random.default_rng(0).random((args.words, args.dim), np.float32) - np.float32(0.5)
+    if args.vectors:
+        trained = fastvec.load(args.vectors)
+        names, vectors = list(trained.index_to_key), np.ascontiguousarray(trained.vectors, np.float32)
+        args.words, args.dim = vectors.shape
+    else:
+        names = [f"w{i}" for i in range(args.words)]
+        vectors = np.random.default_rng(0).random((args.words, args.dim), np.float32) - np.float32(0.5)
     save_vectors(folder / "v.fvec", WordTable.from_words(names), vectors)
     ours = fastvec.KeyedVectors.load(folder / "v.fvec")
     smaller = {}
@@ -70,7 +76,8 @@ def subjects(args, folder):
 
 def single(args, ours, theirs, index, smaller):
     """One query."""
-    word, query = "w77", ours.get_vector("w77", norm=True)[None]
+    word = ours.index_to_key[77]
+    query = ours.get_vector(word, norm=True)[None]
     seconds = take_turns(
         {
             "plain read": (plain_read(ours.vectors, args.threads), 5),
@@ -93,7 +100,7 @@ def single(args, ours, theirs, index, smaller):
 
 def batch(args, count, ours, theirs, index, smaller):
     """Several queries in one call."""
-    words = [f"w{i}" for i in range(count)]
+    words = ours.index_to_key[:count]
     queries = theirs.vectors[:count] / theirs.norms[:count, None]
     few = words[: max(1, count // 20)]  # the loop takes as long for each
     seconds = take_turns(
@@ -128,6 +135,7 @@ def main():
     options.add_argument("--words", type=int, default=1_000_000)
     options.add_argument("--dim", type=int, default=300)
     options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--vectors", help="a file of trained vectors, in place of random ones")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--batches", type=int, nargs="*", default=[100, 1000])
     args = options.parse_args()

@@ -1,4 +1,4 @@
-"""Compressed files: read as their first bytes say, where what follows a stream is one more or the end; written by name."""
+"""Compressed files: told by their first bytes (what follows a stream is one more, or the end), made by their names."""
 
 import contextlib
 import io

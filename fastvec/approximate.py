@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import indexfile
-from fastvec.config import available_cores
+from fastvec.config import checked_workers
 from fastvec.errors import FormatError
 from fastvec.lookup import unit_rows
 from fastvec.quantised import Quantised
-from fastvec.search import SCORES_AT_ONCE, Found
+from fastvec.search import SCORES_AT_ONCE, Found, row_norms
 from fastvec.sharing import Sharing
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -69,8 +69,7 @@ class Index:
 
     def most_similar(self, vector: Any, topn: int = 10) -> list[tuple[str, float]]:
         """Return the words whose vectors have (about) the greatest cosine with a vector of (D,), and the cosines."""
-        query = np.array(vector, np.float32)
-        ids, scores = self.search(query[None] / (np.linalg.norm(query) or 1), topn)
+        ids, scores = self.search(unit_rows(np.asarray(vector)[None]), topn)
         return self.named(ids[0], scores[0])
 
     def named(self, ids: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, float]]:
@@ -112,7 +111,7 @@ class Index:
         """Ask the graph for `count` rows a query; -1 where it has found fewer."""
         queries = queries.copy()
         _give_direction(queries)
-        threads = min(len(queries), available_cores() if workers is None else max(1, workers))
+        threads = min(len(queries), checked_workers(workers))
         rows = np.full((len(queries), count), -1, np.int64)
         with self._lock:
             found = self._graph.search(queries, count, threads=threads)
@@ -125,10 +124,11 @@ class Index:
 
     def _best(self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
         """Compare proposed rows by their vectors; return the `k` best, equal ones in the order of the rows."""
-        vectors = np.asarray(self._vectors[np.maximum(rows, 0).ravel()], np.float32).reshape(*rows.shape, -1)
+        vectors = np.asarray(self._vectors[np.maximum(rows, 0).ravel()], np.float32)
+        norms = row_norms(vectors).reshape(rows.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            norms = np.sqrt(np.einsum("qcd,qcd->qc", vectors, vectors))
-            scores = np.einsum("qcd,qd->qc", vectors, queries) / np.where(norms == 0, np.float32(1), norms)
+            scores = np.einsum("qcd,qd->qc", vectors.reshape(*rows.shape, -1), queries)
+            scores /= np.where(norms == 0, np.float32(1), norms)
         scores[(rows < 0) | np.isnan(scores)] = -np.inf
         order = np.lexsort((rows, -scores))[:, :k]
         ids, best = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
@@ -217,7 +217,7 @@ class Indexing(Sharing):
             make, dtype, connectivity, expansion_add=expansion_add, expansion_search=expansion_search
         )
         with _Told(progress, len(self)) as told:
-            self._add_rows(graph, available_cores() if threads is None else max(1, threads), told)
+            self._add_rows(graph, checked_workers(threads), told)
         self._index = Index(graph, self.words, self.vectors, dtype, version)
         if target is not None:
             indexfile.write(target, graph, {**options, "expansion_search": expansion_search, **self._stamp()})

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fastvec import store
 from fastvec.approximate import Indexing
-from fastvec.config import check_integers, checked_int, checked_items
-from fastvec.lookup import Array, Key, check_queries, listed, unit_rows
+from fastvec.config import checked_int, checked_items
+from fastvec.lookup import Array, Key, check_first_rows, check_queries, listed, stacked, unit_rows
 from fastvec.search import SCORES_AT_ONCE, Found, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -51,7 +51,7 @@ class Batches(Indexing):
 
         Parameters
         ----------
-        keys : iterable of str or int, or float array of (Q, D)
+        keys : iterable of str or int, or float array of (Q, D), or list of vectors
             A word or row is not found itself; a vector has no row, so all are.
         topn : int
         restrict_vocab : int, optional
@@ -88,9 +88,13 @@ class Batches(Indexing):
             raise TypeError(f"keys={keys!r}: give a list of words, as [{keys!r}]")
         if not isinstance(keys, np.ndarray):
             keys = listed(keys)
-        given = keys if isinstance(keys, np.ndarray) and keys.dtype.kind == "f" else None
-        if given is not None and given.shape[1:] != (self.vector_size,):
-            raise ValueError(f"vectors of {given.shape}: (Q, {self.vector_size}) is needed")
+            if any(isinstance(key, np.ndarray | list | tuple) for key in keys):
+                keys = stacked(keys)
+        given = keys if isinstance(keys, np.ndarray) and (keys.dtype.kind == "f" or keys.ndim != 1) else None
+        if given is not None and (given.dtype.kind not in "fiu" or given.shape[1:] != (self.vector_size,)):
+            raise ValueError(
+                f"keys of {given.dtype}, {given.shape}: words, rows, or vectors of (Q, {self.vector_size}) are needed"
+            )
 
         def questions(some: slice, vectors_for: Callable[[Sequence[Key]], Array]) -> Questions:
             if given is not None:
@@ -120,7 +124,7 @@ class Batches(Indexing):
         questions : iterable of (key, key, key)
         """
         questions = list(checked_items("questions", questions, "a list of (a, b, c)"))
-        if any(len(question) != 3 or isinstance(question, str) for question in questions):
+        if not all(isinstance(some, list | tuple | np.ndarray) and len(some) == 3 for some in questions):
             raise ValueError("a question is three keys (a, b, c): a is to b as c is to what?")
 
         def block(some: slice, vectors_for: Callable[[Sequence[Key]], Array]) -> Questions:
@@ -144,7 +148,7 @@ class Batches(Indexing):
     ) -> Found:
         """Answer `count` questions, block by block; ``questions(slice, vectors_for)`` gives their vectors."""
         topn = checked_int("topn", topn, -(1 << 62), 1 << 62)
-        check_integers(restrict_vocab=restrict_vocab)
+        check_first_rows(restrict_vocab)
         index = self.index_for(how, narrowed=bool(restrict_vocab))
         rows = min(restrict_vocab or len(self), len(self))
         k = max(0, min(topn, rows))
@@ -176,6 +180,8 @@ class _Reranking:
         self.original: Original = (
             store.open_vectors(original) if isinstance(original, str | os.PathLike) else original
         )
+        if not hasattr(self.original, "words") or not hasattr(self.original, "vectors"):
+            raise TypeError(f"rerank={original!r}: KeyedVectors or the path of a .fvec file is needed")
 
     def vectors_for(self, keys: Sequence[Key]) -> Array:
         """Return the original vectors of several keys, (n, D)."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastvec.edits import Edits
-from fastvec.lookup import KEY, Array, Key, unit
+from fastvec.lookup import KEY, Array, Key, lengths, unit
 
 
 class Comparisons(Edits):
@@ -35,11 +35,21 @@ class Comparisons(Edits):
 
     @staticmethod
     def cosine_similarities(vector_1: ArrayLike, vectors_all: ArrayLike) -> Array:
-        """Return the cosine of a vector, (D,), with each row of a matrix, (n, D); float (n,), 0 for rows of zeros."""
+        """Return the cosine of a vector, (D,), with each row of a matrix, (n, D); float (n,), 0 for rows of zeros.
+
+        Raises
+        ------
+        ValueError
+            If their shapes are others.
+        """
         vector, rows = np.asarray(vector_1), np.asarray(vectors_all)
-        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
-        cosines: Array = rows @ vector / np.where(lengths > 0, lengths, 1)
-        return cosines
+        if vector.ndim != 1 or rows.ndim != 2 or rows.shape[1] != len(vector):
+            raise ValueError(
+                f"a vector of {vector.shape} and rows of {rows.shape}: (D,) and (n, D) are needed"
+            )
+        scales = [np.where(norms > 0, norms, 1) for norms in (lengths(rows), lengths(vector[None]))]
+        cosines: Array = (rows / scales[0][:, None]) @ (vector / scales[1])
+        return cosines.astype(np.result_type(rows, vector, np.float32))
 
     def distances(self, word_or_vector: Key | ArrayLike, other_words: Iterable[Key] = ()) -> Array:
         """Return 1 - the cosine of a word, or a vector of (D,), with each of `other_words`.

@@ -36,6 +36,11 @@ def checked_int(name: str, value: Any, low: int, high: int) -> int:
     return operator.index(value)
 
 
+def checked_workers(workers: Any) -> int:
+    """Return the number of threads to use: `workers`, or the cores this process may use where it is None."""
+    return available_cores() if workers is None else checked_int("workers", workers, 1, 4096)
+
+
 def check_integers(**given: Any) -> None:
     """Raise TypeError where an argument is neither None nor an integer of any type."""
     for name, value in given.items():

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec.config import checked_workers
 from fastvec.errors import CorpusError, FormatError
-from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, in_order, scan, stitched
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, in_order, scan, stitched
 from fastvec.vocab import Choice, Tally, TrimRule, Vocab, describe
 from fastvec.words import WordTable
 

@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 from fastvec import store
 from fastvec.approximate import Index
 from fastvec.batches import Batches
-from fastvec.config import check_integers
-from fastvec.lookup import KEY, Array, Key, check_queries, keys_or_vectors
+from fastvec.config import check_integers, checked_int
+from fastvec.lookup import KEY, Array, Key, check_first_rows, check_queries, keys_or_vectors
 from fastvec.measures import Measures
 from fastvec.quantised import stored_rows
 from fastvec.search import top_k
@@ -52,6 +52,8 @@ class KeyedVectors(Measures, Batches, Smaller):
         dtype: DTypeLike = np.float32,
         mapfile_path: StrPath | None = None,
     ) -> None:
+        vector_size = checked_int("vector_size", vector_size, 0, 1 << 31)
+        count = checked_int("count", count, 0, 1 << 31)
         self._set_parts(WordTable.from_words(()), np.zeros((count, vector_size), dtype), None, None)
 
     def _plain(self, words: WordTable, vectors: Any, counts: Array | None) -> "KeyedVectors":
@@ -108,7 +110,8 @@ class KeyedVectors(Measures, Batches, Smaller):
         FormatError
             If the index is damaged, or of other vectors.
         """
-        check_integers(topn=topn, clip_start=clip_start, clip_end=clip_end, restrict_vocab=restrict_vocab)
+        check_integers(topn=topn, clip_start=clip_start, clip_end=clip_end)
+        check_first_rows(restrict_vocab)
         if topn is not None and topn < 1:
             return []
         narrowed = bool(clip_start or clip_end or restrict_vocab)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend, search
-from fastvec.config import checked_items
+from fastvec.config import checked_int, checked_items
 from fastvec.quantised import Quantised
 from fastvec.words import KeyToIndex, WordTable
 
@@ -249,6 +249,20 @@ def listed(keys: Any) -> list[Any]:
     return list(checked_items("keys", keys, "a word, the number of a row, or a list of these"))
 
 
+def stacked(vectors: list[Any]) -> Array:
+    """Return vectors as one array; raise TypeError where some are no vectors, or longer than others."""
+    try:
+        return np.array(vectors, np.float32)
+    except (ValueError, TypeError):
+        raise TypeError("keys: vectors of one length are needed, and no words among them") from None
+
+
+def check_first_rows(restrict_vocab: Any) -> None:
+    """Raise TypeError or ValueError where this is neither None nor a number of rows, 0 meaning all."""
+    if restrict_vocab is not None:
+        checked_int("restrict_vocab", restrict_vocab, 0, 1 << 62)
+
+
 def keys_or_vectors(given: Any) -> list[Any]:
     """Return keys and vectors as a list: one alone stands for a list of one."""
     if given is None:
@@ -266,14 +280,19 @@ def check_queries(queries: Array, names: Sequence[str | int]) -> None:
 
 def unit(vector: Array) -> Array:
     """Scale to length 1; a zero vector stays."""
-    length = np.linalg.norm(vector)
+    length = float(lengths(vector[None])[0])
     scaled: Array = vector / length if length > 0 else vector.copy()
     return scaled
 
 
 def unit_rows(vectors: Any) -> NDArray[np.float32]:
     """Scale rows to length 1; zero rows stay."""
-    rows = np.array(vectors, np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= np.where(norms > 0, norms, 1)
-    return rows
+    rows = np.asarray(vectors)
+    norms = lengths(rows)[:, None]
+    return (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
+
+
+def lengths(rows: Array) -> NDArray[np.float64]:
+    """Return the Euclidean norm of each row of (n, D), from squares in double precision, which no float exceeds."""
+    squares: NDArray[np.float64] = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
+    return np.sqrt(squares)

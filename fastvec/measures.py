@@ -8,7 +8,7 @@ import numpy as np
 
 from fastvec import search
 from fastvec.config import check_integers
-from fastvec.lookup import check_queries, keys_or_vectors
+from fastvec.lookup import check_first_rows, check_queries, keys_or_vectors
 from fastvec.sentences import Sentences
 
 EPSILON = 1e-6
@@ -57,7 +57,8 @@ class Measures(Sentences):
         ----------
         Levy, Goldberg, "Linguistic Regularities in Sparse and Explicit Word Representations", CoNLL 2014.
         """
-        check_integers(topn=topn, restrict_vocab=restrict_vocab)
+        check_integers(topn=topn)
+        check_first_rows(restrict_vocab)
         if topn is not None and topn < 1:
             return []
         keys = [keys_or_vectors(positive), keys_or_vectors(negative)]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fastvec._compressed import compressing
+from fastvec.config import checked_workers
 from fastvec.errors import CorpusError
 from fastvec.formats import open_output
 from fastvec.phrases import FrozenPhrases, Phrases
-from fastvec.text import Errors, Part, Progress, Source, checked_workers, scan
+from fastvec.text import Errors, Part, Progress, Source, scan
 
 
 class _BlockJoiner:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import phrase_store
-from fastvec.config import checked_int, checked_number, checked_text
+from fastvec.config import checked_int, checked_number, checked_text, checked_workers
 from fastvec.corpus import EncodedCorpus
 from fastvec.phrase_counts import PhraseCounts, strings
 from fastvec.phrase_joining import Known, PhrasedCorpus, PhrasesTransformation, encoded, make_joiner
@@ -28,7 +28,7 @@ from fastvec.phrase_scores import (
     original_scorer,
 )
 from fastvec.phrase_splits import all_splits, has_border
-from fastvec.text import Errors, Progress, Source, checked_workers
+from fastvec.text import Errors, Progress, Source
 from fastvec.vocab import Vocab
 
 __all__ = [

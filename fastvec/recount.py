@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
+from fastvec.config import checked_workers
 from fastvec.errors import NoVocabularyError
-from fastvec.text import Errors, Progress, Source, checked_workers, scan
+from fastvec.text import Errors, Progress, Source, scan
 from fastvec.vocab import Choice, Tally, TrimRule, Vocab, describe
 from fastvec.words import WordTable
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import available_cores
+from fastvec.config import available_cores, checked_int, checked_workers
 from fastvec.quantised import Quantised
 
 if TYPE_CHECKING:
@@ -31,7 +31,16 @@ WORTH_A_THREAD = 1 << 20
 WORK_AT_ONCE = 1 << 30
 """Products of one call without the GIL, as floats, some 20 ms."""
 BY_BYTES = 4
-"""Times as many of both, where batches go by bytes."""
+"""Times as many of both, where batches go by bytes: they take so much less room.
+
+Seven bits take half the time of floats, no quarter: such a call takes some 40 ms.
+"""
+LEAST_BATCH = (0, 48, 32)
+"""Queries from which on floats, bytes of seven bits, or bytes choose the fastest: rows must become bytes before.
+
+Measured for seven bits; reckoned from that for eight.
+"""
+MOST_ROWS = 1 << 62
 CALLS = 8
 """Calls a thread, at least; they are shared out as threads become free."""
 
@@ -91,30 +100,48 @@ def top_k(
     Raises
     ------
     ValueError
-        If the queries are not of the rows' size, or `exclude` has not one row a query.
+        If the queries are not of the rows' size, `exclude` has not one row a query, or `norms` not one a row; for
+        numbers out of range.
+    TypeError
+        If an argument is of a wrong kind.
     """
-    stop = len(vectors) if stop is None else min(stop, len(vectors))
-    queries = np.ascontiguousarray(queries, np.float32)
-    hidden = np.empty((len(queries), 0)) if exclude is None else exclude
-    hidden = np.ascontiguousarray(hidden, np.int64)
-    if queries.shape[1:] != vectors.shape[1:] or len(hidden) != len(queries):
-        raise ValueError(
-            f"queries of {queries.shape}, {len(hidden)} rows of exclusions: they do not fit vectors of {vectors.shape}"
-        )
+    start = checked_int("start", start, 0, MOST_ROWS)
+    stop = len(vectors) if stop is None else min(checked_int("stop", stop, 0, MOST_ROWS), len(vectors))
+    queries, hidden = _checked_queries(vectors, queries, exclude)
+    if norms is not None:
+        norms = np.ascontiguousarray(norms, np.float32)
+        if norms.shape != vectors.shape[:1]:
+            raise ValueError(f"norms of {norms.shape} do not fit vectors of {vectors.shape}")
     if norms is None and isinstance(vectors, Quantised):
         # float32 comes from memory so slowly that its norms cost no time, int8 does not. A cosine knows no scale.
         norms = vectors.code_norms
         if norms is None:
             norms = vectors.code_norms = row_norms(vectors.codes)
         vectors = vectors.codes
-    k = max(0, min(int(k), stop - start))
+    k = max(0, min(checked_int("k", k, -MOST_ROWS, MOST_ROWS), stop - start))
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
-    step = max(1, min(QUERIES_AT_ONCE * _numbers_a_float(), HEAPS_AT_ONCE // max(1, k)))
+    step = max(1, min(QUERIES_AT_ONCE * _numbers_a_float(len(queries)), HEAPS_AT_ONCE // max(1, k)))
     for first in range(0, len(queries) if k else 0, step):
         some = slice(first, first + step)
         ids[some], scores[some] = _pass(vectors, norms, queries[some], k, hidden[some], start, stop, workers)
     return ids, scores
+
+
+def _checked_queries(
+    vectors: NDArray[Any] | Quantised, queries: Any, exclude: Any
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the queries and what they must not find as the kernel takes them."""
+    queries = np.asarray(queries)
+    hidden = np.empty((len(queries), 0), np.int64) if exclude is None else np.asarray(exclude)
+    for name, given, kinds in (("queries", queries, "fiu"), ("exclude", hidden, "iu")):
+        if given.dtype.kind not in kinds:
+            raise TypeError(f"{name} of {given.dtype}: {'rows' if kinds == 'iu' else 'vectors'} are needed")
+    if queries.shape[1:] != vectors.shape[1:] or hidden.ndim != 2 or len(hidden) != len(queries):
+        raise ValueError(
+            f"queries of {queries.shape}, exclusions of {hidden.shape}: they do not fit vectors of {vectors.shape}"
+        )
+    return np.ascontiguousarray(queries, np.float32), np.ascontiguousarray(hidden, np.int64)
 
 
 def _pass(
@@ -128,6 +155,7 @@ def _pass(
     workers: int | None,
 ) -> Found:
     """Pass the rows once: each thread keeps the k best of those that it saw, in heaps of its own."""
+    way = _way(len(queries))
 
     def begin_work() -> tuple[Callable[[int, int], None], Found]:
         ids = np.full((len(queries), k), -1, np.int64)
@@ -136,7 +164,7 @@ def _pass(
         def scan(begin: int, end: int) -> None:
             rows, kind, scales = _part(vectors, begin, end)
             norm = None if norms is None else norms[begin:end]
-            _backend.topk.scan(rows, kind, norm, scales, begin, queries, exclude, ids, best)
+            _backend.topk.scan(rows, kind, norm, scales, begin, queries, exclude, ids, best, way)
 
         return scan, (ids, best)
 
@@ -147,9 +175,15 @@ def _pass(
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(best, order, axis=1)
 
 
-def _numbers_a_float() -> int:
-    """Return how many numbers of a batch take the room, and the time, of a float."""
-    return BY_BYTES if _backend.topk.BYTES else 1
+def _way(queries: int) -> int:
+    """Return how the kernel is to choose for so many queries."""
+    most: int = _backend.topk.BYTES
+    return most if queries >= LEAST_BATCH[most] else 0
+
+
+def _numbers_a_float(queries: int) -> int:
+    """Return how many numbers of so many queries take the room, and at most the time, of a float."""
+    return BY_BYTES if _way(queries) else 1
 
 
 # ---- Parts of a matrix, shared out among threads
@@ -188,9 +222,8 @@ def _share_out(
     returns at the end. The calling thread is one of them.
     """
     rows, products = stop - start, max(1, vectors.shape[1] * queries)
-    workers = available_cores() if workers is None else max(1, workers)
-    workers = min(workers, 1 + rows * products // WORTH_A_THREAD)
-    at_once = WORK_AT_ONCE * _numbers_a_float() // products
+    workers = min(checked_workers(workers), 1 + rows * products // WORTH_A_THREAD)
+    at_once = WORK_AT_ONCE * _numbers_a_float(queries) // products
     step = min(-(-rows // (CALLS * workers)) if workers > 1 else rows, at_once)
     if not isinstance(vectors, Quantised) and not _in_place(vectors):
         step = min(step, SCORES_AT_ONCE // max(1, vectors.shape[1]))

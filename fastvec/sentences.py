@@ -1,6 +1,5 @@
 """Vectors of sentences and documents: weighted means of the vectors of their words."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.comparisons import Comparisons
+from fastvec.config import checked_int, checked_items, checked_number
 from fastvec.errors import FormatError
 from fastvec.lookup import Array, Key
 from fastvec.quantised import Quantised
@@ -79,14 +79,13 @@ class Sentences(Comparisons):
         ----------
         Arora, Liang, Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
         """
-        if sif is not None and not 0 < sif < math.inf:
+        if sif is not None and not checked_number("sif", sif, 0, 1e300) > 0:
             raise ValueError(f"sif={sif!r}: a positive number is needed; the paper takes 1e-3")
         if sif is not None and self.counts is None:
             raise ValueError(
                 "sif needs the words' counts, which are not known here: kv.counts = ... sets them"
             )
-        if remove:
-            check_components(remove)
+        check_components(remove)
         found = [self._mean_vectors(some, sif, pre_normalize) for some in _in_blocks(sentences)]
         vectors = np.concatenate(found) if found else np.empty((0, self.vector_size), np.float32)
         return without_components(vectors, common_components(vectors, remove)) if remove else vectors
@@ -134,7 +133,7 @@ def _sums(rows: Array | Quantised, unit: bool, bounds: Array, ids: Array, weight
 
 def check_components(count: int) -> None:
     """Raise where `count` is no number of components."""
-    if count < 0:
+    if checked_int("remove", count, -(1 << 62), 1 << 62) < 0:
         raise ValueError(f"remove={count}: give the number of components to take out, from 0 on")
 
 
@@ -171,4 +170,9 @@ def _in_blocks(sentences: Iterable[Iterable[str]]) -> Iterator[list[Sequence[str
         for sentence in block:
             if isinstance(sentence, str | bytes):
                 raise TypeError(f"{sentence[:60]!r}: give lists of words, as sentence.split() makes them")
-        yield [sentence if isinstance(sentence, Sequence) else list(sentence) for sentence in block]
+        yield [
+            sentence
+            if isinstance(sentence, Sequence)
+            else list(checked_items("sentence", sentence, "a list of words"))
+            for sentence in block
+        ]

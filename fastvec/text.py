@@ -48,11 +48,6 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-def checked_workers(workers: int | None) -> int:
-    """Return the number of threads to use: `workers`, or the cores this process may use where it is None."""
-    return available_cores() if workers is None else checked_int("workers", workers, 1, 4096)
-
-
 # ---- files ----
 
 

@@ -358,7 +358,9 @@ def train(
         If the vectors overflow, or grow as they do before.
     """
     if not len(corpus.tokens):
-        raise CorpusError("no token of the corpus is in the vocabulary; check the text, or lower min_count")
+        raise CorpusError(
+            "no token of the corpus is in the vocabulary; check the text, lower min_count, or raise max_final_vocab"
+        )
     corpus.check_vocab(vocab)
     _check_weights(weights, len(vocab), config)
     run = _Run(vocab, corpus, weights, config, first_epoch, with_loss)

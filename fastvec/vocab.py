@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import MODEL_OPTIONS
+from fastvec.config import MODEL_OPTIONS, checked_workers
 from fastvec.errors import CorpusError, NoVocabularyError
-from fastvec.text import Errors, IdRoom, Part, Progress, Source, checked_workers, scan
+from fastvec.text import Errors, IdRoom, Part, Progress, Source, scan
 from fastvec.words import WordTable
 
 TrimRule = Callable[[str, int, int], int]
@@ -230,6 +230,8 @@ class Choice:
     def __post_init__(self) -> None:
         for name in ("min_count", "max_final_vocab"):
             object.__setattr__(self, name, MODEL_OPTIONS[name](name, getattr(self, name)))
+        if self.trim_rule is not None and not callable(self.trim_rule):
+            raise TypeError(f"trim_rule={self.trim_rule!r}: a function of (word, count, min_count) is needed")
 
     def threshold(self, counts: list[NDArray[np.int64]]) -> int:
         """Return the count that a word needs: `min_count`, or more where `max_final_vocab` asks for it."""

@@ -3,7 +3,7 @@
 import numpy as np
 import planted
 import pytest
-from test_train_kernel import ALWAYS, MODELS, Case
+from kernel_case import ALWAYS, MODELS, Case
 
 from fastvec import FastText, Word2Vec, _backend
 

@@ -65,11 +65,74 @@ def test_words_and_rows(kv):
         (lambda kv: kv.analogies([("east", 1, 2)], restrict_vocab=2.5), "restrict_vocab=2.5"),
         (lambda kv: kv.reduce(2.5), "dim=2.5"),
         (lambda kv: kv.convert(keep="3"), "keep='3'"),
+        (lambda kv: kv.most_similar_batch(["east", np.ones(2)]), "keys: vectors of one length"),
+        (lambda kv: kv.most_similar_batch([np.ones(2), np.ones(3)]), "keys: vectors of one length"),
+        (lambda kv: kv.most_similar_batch(["east"], rerank=5), "rerank=5: KeyedVectors or"),
+        (lambda kv: kv.most_similar_batch(["east"], workers="2"), "workers='2'"),
+        (lambda kv: kv.sentence_vectors([None]), "sentence=None: a list of words"),
+        (lambda kv: kv.sentence_vectors([["east"]], sif="a"), "sif='a': a number"),
+        (lambda kv: kv.sentence_vectors([["east"]], remove=1.5), "remove=1.5"),
+        (lambda kv: KeyedVectors(1.5), "vector_size=1.5"),
+        (lambda kv: KeyedVectors(2, "a"), "count='a'"),
     ],
 )
 def test_what_is_of_a_wrong_kind_is_named(kv, ask, says):
     with pytest.raises(TypeError, match=says):
         ask(kv)
+
+
+@pytest.mark.parametrize(
+    "ask, says",
+    [
+        (lambda kv: kv.most_similar("east", restrict_vocab=-1), "restrict_vocab=-1"),
+        (lambda kv: kv.most_similar_cosmul("east", restrict_vocab=-1), "restrict_vocab=-1"),
+        (lambda kv: kv.most_similar_batch(["east"], restrict_vocab=-1), "restrict_vocab=-1"),
+        (lambda kv: kv.most_similar_batch(np.array(3)), r"keys of int64, \(\): words, rows, or vectors"),
+        (lambda kv: kv.most_similar_batch(np.ones((2, 2), complex)), "keys of complex128"),
+        (lambda kv: kv.analogies([None]), "a question is three keys"),
+        (lambda kv: kv.cosine_similarities(np.ones(2), np.ones(2)), r"\(2,\) and rows of \(2,\)"),
+        (lambda kv: kv.cosine_similarities(np.ones(3), np.ones((1, 2))), r"rows of \(1, 2\)"),
+        (lambda kv: KeyedVectors(-1), "vector_size=-1"),
+        (lambda kv: KeyedVectors(2, -1), "count=-1"),
+    ],
+)
+def test_what_is_out_of_range_is_named(kv, ask, says):
+    with pytest.raises(ValueError, match=says):
+        ask(kv)
+
+
+def test_vectors_in_a_list_or_of_whole_numbers(kv):
+    found = kv.most_similar_batch(np.array([[2.0, 0], [0, -3]]), topn=2)
+    for given in ([np.array([2, 0]), np.array([0, -3])], [[2.0, 0], (0, -3)], np.array([[2, 0], [0, -3]])):
+        assert np.array_equal(kv.most_similar_batch(given, topn=2), found)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-30, 1e-24, 1e19, 1e30])
+def test_vectors_of_any_size_have_the_same_neighbours(scale, tmp_path):
+    rows = np.random.default_rng(2).standard_normal((30, 7)).astype(np.float32)
+    words = [f"w{i}" for i in range(len(rows))]
+    plain, scaled = KeyedVectors(7), KeyedVectors(7)
+    plain.add_vectors(words, rows)
+    scaled.add_vectors(words, rows * np.float32(scale))
+    for ask in (
+        lambda kv: np.array([score for _, score in kv.most_similar("w3", topn=5)]),
+        lambda kv: np.array(
+            [score for _, score in kv.most_similar([kv.get_vector("w3", norm=True), "w4"], ["w5"])]
+        ),
+        lambda kv: kv.most_similar_batch(kv.vectors)[1],
+        lambda kv: kv.most_similar_batch(words)[1],
+        lambda kv: kv.analogies([("w1", "w2", "w3")], topn=5)[1],
+        lambda kv: kv.distances("w3"),
+        lambda kv: kv.cosine_similarities(kv["w3"], kv.vectors),
+        lambda kv: kv.sentence_vectors([["w1", "w2"], ["w3"]]),
+        lambda kv: kv.get_vector("w1", norm=True),
+        lambda kv: kv.get_normed_vectors(),
+        lambda kv: np.array(kv.n_similarity(["w1"], ["w2", "w3"])),
+        lambda kv: np.array([score for _, score in kv.most_similar_cosmul("w3")]),
+        lambda kv: np.array([score for score, _ in kv.rank_by_centrality(words)]),
+    ):
+        assert ask(scaled) == pytest.approx(ask(plain), abs=2e-6)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

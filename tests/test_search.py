@@ -95,16 +95,19 @@ def test_scores_are_the_same_alone_in_a_batch_and_for_any_number_of_threads(
     rng = np.random.default_rng(width)
     vectors = rng.standard_normal((3_001, width)).astype(np.float32)
     vectors = Quantised.from_rows(vectors) if dtype == np.int8 else vectors.astype(dtype)
-    queries = rng.standard_normal((13, width)).astype(np.float32)
+    queries = rng.standard_normal((61, width)).astype(np.float32)
+    assert search.LEAST_BATCH[-1] <= len(queries), "so bytes choose, where there are some"
     monkeypatch.setattr(search, "WORTH_A_THREAD", 1)
     for norms in (None, search.row_norms(vectors)):
         ids, scores = search.top_k(vectors, norms, queries, 9, workers=1)
         for workers in (2, 3, 7):
             again = search.top_k(vectors, norms, queries, 9, workers=workers)
             assert np.array_equal(again[0], ids) and np.array_equal(again[1], scores)
-        for q in range(len(queries)):
-            alone = search.top_k(vectors, norms, queries[q : q + 1], 9, workers=2)
-            assert np.array_equal(alone[0][0], ids[q]) and np.array_equal(alone[1][0], scores[q])
+        for count in (1, 13):
+            for q in range(0, len(queries), 13):
+                some = slice(q, q + count)
+                fewer = search.top_k(vectors, norms, queries[some], 9, workers=2)
+                assert np.array_equal(fewer[0], ids[some]) and np.array_equal(fewer[1], scores[some])
 
 
 @pytest.mark.parametrize("queries", [2, 70])
@@ -146,6 +149,26 @@ def test_row_norms_of_odd_rows(backend):
         and np.isnan(norms[2])
         and norms[3] == 0
     )
+
+
+@pytest.mark.parametrize("scale", [1e-33, 1e-24, 1e-20, 1e18, 1e20, 1e37])
+@pytest.mark.parametrize("width", [3, 37])
+def test_rows_whose_squares_no_float_can_hold(backend, width, scale):
+    rows = np.random.default_rng(5).standard_normal((300, width)) * scale
+    exact = np.linalg.norm(rows, axis=1)
+    vectors, queries = rows.astype(np.float32), (rows[:40] / exact[:40, None]).astype(np.float32)
+    assert search.row_norms(vectors) == pytest.approx(exact, rel=1e-6)
+    cosines = queries @ (rows / exact[:, None]).T
+    for norms in (None, search.row_norms(vectors)):
+        for some in (1, 2, 40):
+            _, scores = search.top_k(vectors, norms, queries[:some], 10)
+            assert scores == pytest.approx(np.sort(cosines[:some])[:, :-11:-1], abs=1e-6)
+
+
+def test_rows_too_small_to_be_exact_count_as_zeros(backend):
+    vectors = np.full((4, 5), 1e-37, np.float32)
+    assert not search.row_norms(vectors).any()
+    assert not search.top_k(vectors, None, np.ones((2, 5), np.float32), 4)[1].any()
 
 
 @pytest.mark.parametrize("width", [2, 3, 16, 19, 40])
@@ -190,6 +213,30 @@ def test_misfits_are_refused(backend):
         search.top_k(vectors, None, np.ones((1, 4), np.float32), 1)
     with pytest.raises(ValueError, match="do not fit"):
         search.top_k(vectors, None, np.ones((2, 3), np.float32), 1, np.zeros((1, 1), np.int64))
+
+
+@pytest.mark.parametrize(
+    "wrong, error, says",
+    [
+        ({"start": -1}, ValueError, "start=-1"),
+        ({"stop": -3}, ValueError, "stop=-3"),
+        ({"k": 2.5}, TypeError, "k=2.5: an integer"),
+        ({"workers": "2"}, TypeError, "workers='2': an integer"),
+        ({"workers": 0}, ValueError, "workers=0"),
+        ({"norms": np.ones(4, np.float32)}, ValueError, r"norms of \(4,\) do not fit"),
+        ({"norms": np.ones((5, 1), np.float32)}, ValueError, r"norms of \(5, 1\) do not fit"),
+        ({"queries": np.ones((2, 3), complex)}, TypeError, "queries of complex128: vectors"),
+        ({"queries": [["a"] * 3] * 2}, TypeError, "queries of <U1: vectors"),
+        ({"exclude": np.ones((2, 1))}, TypeError, "exclude of float64: rows"),
+        ({"exclude": np.ones(2, int)}, ValueError, r"exclusions of \(2,\)"),
+    ],
+    ids=str,
+)
+def test_arguments_out_of_range_or_of_a_wrong_kind(wrong, error, says):
+    right = {"vectors": np.ones((5, 3), np.float32), "norms": None, "queries": np.ones((2, 3)), "k": 1}
+    assert search.top_k(**{**right, "norms": np.ones(5)})[0].tolist() == [[0], [0]]  # of any float
+    with pytest.raises(error, match=says):
+        search.top_k(**{**right, **wrong})
 
 
 def test_a_child_process_searches_too():

@@ -1,128 +1,24 @@
 """The training kernels, every variant against the reference twin, and the twin against calculus."""
 
 import itertools
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_case import (
+    ALL,
+    ALWAYS,
+    EVERY_COMPILED,
+    EVERY_MODEL,
+    MODELS,
+    NEVER,
+    Case,
+    assert_near,
+)
 
 from fastvec import _backend, config
 from fastvec.reference import train as reference
-from fastvec.vocab import Vocab
-from fastvec.words import WordTable
-
-COMPILED = [b for b in _backend.available() if b != "reference"]
-ALL = pytest.mark.parametrize("backend", _backend.available())
-EVERY_COMPILED = pytest.mark.parametrize("backend", COMPILED)
-NEVER, ALWAYS = 0, 2**32 - 1
-
-
-def rows(n, size, rng, dtype=np.float32):
-    """Random rows, zero beyond `size`."""
-    stride = -(-size // 16) * 16
-    out = np.zeros((n, stride), dtype)
-    out[:, :size] = rng.normal(0, 0.4, (n, size))
-    return out
-
-
-def uniform_noise(n):
-    """The alias table of equally likely words."""
-    return np.stack([np.full(n, ALWAYS, np.uint32), np.arange(n, dtype=np.uint32)], axis=1)
-
-
-class Lists:
-    """A list of numbers below `end` for each word, under any names: bags, paths."""
-
-    def __init__(self, lengths, end, rng):
-        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self.rows = self.path = rng.integers(0, end, self.offsets[-1], dtype=np.int32)
-
-
-MODELS = {
-    f"{'sg' if sg else 'cbow'}-{kind}{'-bags' if bags else ''}": {
-        "sg": sg,
-        "hs": hs,
-        "negative": negative,
-        "bags": bags,
-    }
-    for sg in (1, 0)
-    for bags in (False, True)
-    for kind, hs, negative in (("ns", 0, 5), ("hs", 1, 0), ("both", 1, 5))
-}
-EVERY_MODEL = pytest.mark.parametrize("model", MODELS)
-
-
-class Case:
-    """A corpus, a model and their parameters, drawn from a seed."""
-
-    def __init__(
-        self, seed, n_words=40, n_tokens=60, size=20, window=5, negative=5, shrink=True, sample=0.8,
-        sg=1, hs=0, bags=False, lock=False, **options,
-    ):  # fmt: skip
-        rng = np.random.default_rng(seed)
-        self.tokens = rng.integers(0, n_words, n_tokens, dtype=np.int32)
-        self.tokens[rng.random(n_tokens) < 0.1] = -1
-        self.keep = np.where(rng.random(n_words) < 0.5, ALWAYS, int(sample * 2**32)).astype(np.uint32)
-        self.noise = uniform_noise(n_words)
-        self.noise[:, 0] = rng.integers(0, 2**32, n_words)
-        self.noise[:, 1] = rng.integers(0, n_words, n_words)
-        n_rows = n_words + 30 * bags
-        self.input, self.output = rows(n_rows, size, rng), rows(n_words, size, rng) if negative else None
-        self.nodes = rows(n_words, size, rng) if hs else None
-        self.options = {
-            "vector_size": size,
-            "window": window,
-            "negative": negative,
-            "shrink_windows": shrink,
-            "seed": seed,
-            "sg": sg,
-        }
-        self.options |= {
-            "cbow_mean": 1,
-            "cbow_classic": False,
-            "bags": None,
-            "tree": None,
-            "lock": None,
-            **options,
-        }
-        if bags:
-            self.options["bags"] = Lists(rng.integers(1, 8, n_words), n_rows, rng)
-        if hs:
-            self.options["tree"] = self.tree(n_words, rng)
-        if lock:
-            self.options["lock"] = rng.choice([0, 0.5, 1], n_rows).astype(np.float32)
-        self.stop = np.zeros(1, np.uint8)
-
-    @staticmethod
-    def tree(n_words, rng):
-        counts = np.sort(rng.integers(1, 100, n_words))[::-1].astype(np.int64)
-        words = WordTable.from_words(str(i) for i in range(n_words))
-        return Vocab(words, counts, int(counts.sum()), 1).huffman()
-
-    def matrices(self, dtype=np.float32):
-        return [None if m is None else m.astype(dtype) for m in (self.input, self.output, self.nodes)]
-
-    def worker(self, backend, *matrices):
-        matrices += (None,) * (3 - len(matrices))
-        return _backend.load(backend, "train").Worker(
-            *matrices, self.tokens, self.keep, noise=self.noise, stop=self.stop, **self.options
-        )
-
-    def run(self, backend, spans=None, dtype=np.float32, epoch=1, alpha=2.0**-4, step=2.0**-20):
-        """The matrices after training, on copies."""
-        matrices = self.matrices(dtype)
-        worker = self.worker(backend, *matrices)
-        for start, stop in spans or [(0, len(self.tokens))]:
-            assert worker.train(start, stop, epoch, alpha - start * step, step) == stop
-        return [m for m in matrices if m is not None]
-
-
-def assert_near(got, expected):
-    for g, e in zip(got, expected, strict=True):
-        np.testing.assert_allclose(g, e, rtol=2e-4, atol=2e-5 * max(1, np.abs(e).max()))
-
 
 cases = st.builds(
     dict,
@@ -226,111 +122,6 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(backend):
     assert all(np.array_equal(a, b) for a, b in zip(first, same.run(backend), strict=True))
     assert not np.array_equal(first[0], other.run(backend)[0])
     assert not np.array_equal(first[0], case.run(backend, epoch=2)[0])
-
-
-def locks(parts=3):
-    """Locks of the parts of hot rows, none of them taken."""
-    return np.zeros(parts, np.int32)
-
-
-@EVERY_COMPILED
-def test_own_copies_of_hot_rows_and_their_merge(backend):
-    case = Case(13, n_words=30, size=24)
-    scales = np.linspace(0.5, 1, 7).astype(np.float32), np.linspace(1, 0.5, 11).astype(np.float32)
-    results = []
-    for name, dtype in ((backend, np.float32), ("reference", np.float64)):
-        x, y = case.input.astype(dtype), case.output.astype(dtype)
-        worker = case.worker(name, x, y)
-        worker.keep_hot_rows(*scales, np.empty(0, np.float32), locks(), 11)
-        for epoch in range(2):
-            assert worker.train(0, 30, epoch, 0.05, 1e-4) == 30
-            x[2, :24] += 1  # another thread's merge in between
-        worker.merge()
-        results.append((x, y))
-    assert_near(*results)
-    assert not np.array_equal(results[0][0], case.run(backend)[0])
-
-
-@EVERY_COMPILED
-@pytest.mark.parametrize("model", [name for name in MODELS if MODELS[name]["hs"]])
-def test_own_copies_of_upper_nodes_and_their_merge(backend, model):
-    """What two threads keep of a Huffman tree: the first nodes, and no rows of words."""
-    case = Case(13, n_words=30, size=24, **MODELS[model])
-    none, scales = np.empty(0, np.float32), np.linspace(0.5, 1, 7).astype(np.float32)
-    results = []
-    for name, dtype in ((backend, np.float32), ("reference", np.float64)):
-        matrices = case.matrices(dtype)
-        worker = case.worker(name, *matrices)
-        worker.keep_hot_rows(none, none, scales, locks(), 30)
-        for epoch in range(2):
-            worker.train(0, 30, epoch, 0.05, 0)
-            matrices[2][2, :24] += 1  # another thread's merge in between
-        worker.merge()
-        results.append([m for m in matrices if m is not None])
-    assert_near(*results)
-    assert not np.array_equal(results[0][-1][:7], case.nodes[:7])
-
-
-@ALL
-def test_parts_that_others_are_merging_are_left_until_later(backend):
-    case = Case(13, n_words=30, size=24)
-    x, y, taken = case.input.copy(), case.output.copy(), locks()
-    scale = np.ones(9, np.float32)
-    worker = case.worker(backend, x, y)
-    worker.keep_hot_rows(scale, scale, np.empty(0, np.float32), taken, 7)
-    taken[1] = 1
-    worker.train(0, len(case.tokens), 1, 0.05, 0)
-    changed = [(a != b).any(axis=1) for a, b in ((x, case.input), (y, case.output))]
-    assert not any(rows[3:6].any() for rows in changed) and all(rows[:3].any() for rows in changed)
-    taken[1] = 0
-    worker.merge()
-    assert (x[3:6] != case.input[3:6]).any() and (y[3:6] != case.output[3:6]).any() and not taken.any()
-
-
-@EVERY_COMPILED
-def test_at_its_end_a_thread_waits_for_parts_that_others_are_merging(backend):
-    case, taken = Case(13, n_words=30, size=24), locks()
-    x, scale = case.input.copy(), np.ones(9, np.float32)
-    worker = case.worker(backend, x, case.output.copy())
-    worker.keep_hot_rows(scale, scale, np.empty(0, np.float32), taken, 1 << 40)
-    taken[:] = 1
-    worker.train(0, len(case.tokens), 1, 0.05, 0)
-    assert np.array_equal(x[:9], case.input[:9])
-    thread = threading.Thread(target=worker.merge)
-    thread.start()
-    thread.join(0.05)
-    assert thread.is_alive() and np.array_equal(x[:9], case.input[:9])
-    taken[:] = 0
-    thread.join(60)
-    assert not thread.is_alive() and not np.array_equal(x[:9], case.input[:9])
-
-
-def test_with_scale_one_a_merge_gives_the_shared_rows_all_that_was_learned():
-    case = Case(17, n_words=30, size=24)
-    backend = _backend.available()[-1]
-    x, y, taken = case.input.copy(), case.output.copy(), locks() + 1
-    worker = case.worker(backend, x, y)
-    worker.keep_hot_rows(
-        np.ones(30, np.float32), np.ones(30, np.float32), np.empty(0, np.float32), taken, 1 << 40
-    )
-    worker.train(0, len(case.tokens), 1, 2.0**-4, 2.0**-20)
-    assert np.array_equal(x, case.input)
-    taken[:] = 0
-    worker.merge()
-    assert_near((x, y), case.run(backend))
-
-
-@ALL
-def test_hot_rows_that_cannot_be_are_refused(backend):
-    case = Case(17, n_words=30, size=24)
-    none, one = np.empty(0, np.float32), np.ones(1, np.float32)
-    worker = case.worker(backend, case.input.copy(), case.output.copy())
-    for wrong in ((locks(0), 5), (locks(), 0)):
-        with pytest.raises(ValueError, match="at least one"):
-            worker.keep_hot_rows(one, one, none, *wrong)
-    worker.keep_hot_rows(one, one, none, locks(), 5)
-    with pytest.raises(ValueError, match="once"):
-        worker.keep_hot_rows(one, one, none, locks(), 5)
 
 
 @ALL

@@ -3,7 +3,7 @@
 Each row is asked of memory some rows before its turn. The ids are checked: nothing outside of the arrays is read.
 """
 
-from libc.math cimport sqrtf
+from libc.math cimport INFINITY, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
@@ -46,6 +46,7 @@ cdef float length_of(const float *row, int64_t width) noexcept nogil:
     """Euclidean norm; in eight sums, which the compiler may keep in one register."""
     cdef:
         float sums[8]
+        double exact = 0
         int64_t d, j
     for j in range(8):
         sums[j] = 0
@@ -56,7 +57,11 @@ cdef float length_of(const float *row, int64_t width) noexcept nogil:
         sums[0] += row[d] * row[d]
     for j in range(1, 8):
         sums[0] += sums[j]
-    return sqrtf(sums[0])
+    if 1e-30 < sums[0] < INFINITY:
+        return sqrtf(sums[0])
+    for d in range(width):  # numbers whose squares are too small or too great for a float
+        exact += <double>row[d] * row[d]
+    return <float>sqrt(exact)
 
 
 def add_up(const float[:, :] rows, bint unit, const int64_t[::1] bounds, const int32_t[::1] ids,

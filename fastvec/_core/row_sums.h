@@ -84,12 +84,7 @@ static FV_INLINE void fv_mix_columns(const int back, const int columns, float *c
     switch ((width - d) / VF_WIDTH) {
 #define FV_CASE(k) \
     case k: if (k < most) fv_mix_or_unmix(back, k, columns, rows, n, mix, share, made, width, ahead, fetched, d); break;
-        FV_CASE(1)
-        FV_CASE(2)
-        FV_CASE(3)
-        FV_CASE(4)
-        FV_CASE(5)
-        FV_CASE(6)
+        FV_CASES_6(FV_CASE)
 #undef FV_CASE
     }
 }

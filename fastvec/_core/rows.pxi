@@ -31,7 +31,7 @@ cdef void rows_merge(Rows *rows, int32_t part, int32_t parts) noexcept nogil:
 
     The damped sum of docs/architecture.md. Callers hold the lock of the part: two at once would lose one's work.
     """
-    cdef int32_t i
-    for i in range(part * rows.n_hot // parts, (part + 1) * rows.n_hot // parts):
+    cdef int64_t i, first = part
+    for i in range(first * rows.n_hot // parts, (first + 1) * rows.n_hot // parts):
         fv_merge_row(rows.shared + i * rows.stride, rows.hot + i * rows.stride, rows.base + i * rows.stride,
                      rows.scale[i], rows.stride)

@@ -42,6 +42,11 @@
 #endif
 #endif
 
+/* Cases of a switch over a number that the compiler is to know. */
+#define FV_CASES_4(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
+#define FV_CASES_6(CASE) FV_CASES_4(CASE) CASE(5) CASE(6)
+#define FV_CASES_14(CASE) FV_CASES_6(CASE) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__) || defined(_M_X64)
 #include <immintrin.h>
 #define FV_X86 1

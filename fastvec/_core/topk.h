@@ -32,27 +32,30 @@
 
 #include "topk_queries.h"
 
-/* Lines of the next block of rows that are still to be fetched: one in `pace` calls, for in a burst they would wait. */
+/* Lines of the next block of rows that are still to be fetched: `together` in each of `pace` calls, for in a burst they
+ * would wait. */
 typedef struct {
     const char *at, *end;
-    int64_t pace, wait;
+    int64_t pace, wait, together;
 } fv_ahead;
 
 static FV_INLINE fv_ahead fv_next_block(const fv_rows *r, int64_t begin, int64_t calls) {
     const int64_t left = r->n - begin, size = (left < FV_SCAN_ROWS ? left : FV_SCAN_ROWS) * r->stride;
-    fv_ahead ahead = {NULL, NULL, 0, 0};
+    const int64_t lines = size / FV_LINE + 1;
+    fv_ahead ahead = {NULL, NULL, 0, 0, 0};
     if (size > 0) {
         ahead.at = r->rows + begin * r->stride;
         ahead.end = ahead.at + size;
-        ahead.pace = calls / (size / FV_LINE + 1);
+        ahead.pace = calls / lines;
+        ahead.together = (lines + calls - 1) / calls * FV_LINE;
     }
     return ahead;
 }
 
 static FV_INLINE void fv_fetch(fv_ahead *ahead) {
+    const char *stop;
     if (--ahead->wait > 0 || ahead->at >= ahead->end) return;
-    FV_PREFETCH(ahead->at);
-    ahead->at += FV_LINE;
+    for (stop = ahead->at + ahead->together; ahead->at < stop; ahead->at += FV_LINE) FV_PREFETCH(ahead->at);
     ahead->wait = ahead->pace;
 }
 
@@ -254,10 +257,7 @@ static FV_INLINE void fv_scan_tiles(const int way, const int kind, const fv_rows
             switch (fv_tile_vectors(first, q->count)) {
 #define FV_CASE(c) \
             case c: fv_tile(way, kind, c <= VF_QUERIES ? c : 1, x, n, i, wide, r->width, q, first, &next); break;
-            FV_CASE(1)
-            FV_CASE(2)
-            FV_CASE(3)
-            FV_CASE(4)
+            FV_CASES_4(FV_CASE)
 #undef FV_CASE
             }
 }
@@ -276,11 +276,11 @@ static FV_INLINE int64_t fv_scan_several(const int way, const int kind, const fv
         fv_scored x[FV_SCAN_ROWS];
         const int64_t width = fv_block(r, begin, n, (char *)small, row);
         int i;
-        if (way != FV_BY_FLOATS && q->chosen > q->count * (8 * q->k + 64 + (begin - first) / 8)) break;
+        if (way != FV_BY_FLOATS && q->chosen > q->count * (8 * q->k + 64 + (begin - first) / 32)) break;
         for (i = 0; i < n; i++) {
             if (i % 4 == 0) fv_pass(kind, 4, row + i, NULL, fresh, width, NULL, square + i);
             x[i].row = row[i];
-            x[i].size = sqrtf(square[i]);
+            x[i].size = fv_norm_of_row(kind, row[i], width, square[i]);
             x[i].factor = x[i].estimate = fv_factor(r, begin + i, r->norms ? r->norms[begin + i] : x[i].size);
             x[i].slack = rounding * x[i].size * fabsf(x[i].factor);
             x[i].id = r->first + begin + i;
@@ -311,7 +311,8 @@ static FV_INLINE void fv_scan_alone(const int kind, const fv_rows *r, fv_queries
         else
             fv_pass(kind, 4, row, q->single, fresh, width, dot, square);
         for (i = 0; i < n; i++) {
-            const float score = dot[i] * fv_factor(r, begin + i, r->norms ? r->norms[begin + i] : sqrtf(square[i]));
+            const float norm = r->norms ? r->norms[begin + i] : fv_norm_of_row(kind, row[i], width, square[i]);
+            const float score = dot[i] * fv_factor(r, begin + i, norm);
             if (score > q->best[0]) fv_offer(q, 0, score, r->first + begin + i);
         }
     }

@@ -26,7 +26,8 @@ cdef extern from "topk.h" nogil:
     void fv_fill_norms(const fv_rows *rows, float *norms)
 
 
-BYTES = fv_way_of_bytes()  # 0: batches choose by floats, 1: by bytes of seven bits, 2: by bytes; tests set it
+cdef int MOST = fv_way_of_bytes()  # asked once: a virtual machine may take its time to answer
+BYTES = MOST
 
 
 cdef fv_rows _rows(const uint8_t[:, :] rows, str kind, int64_t first) except *:
@@ -46,7 +47,7 @@ cdef fv_rows _rows(const uint8_t[:, :] rows, str kind, int64_t first) except *:
 
 
 def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float[::1] scales, int64_t first,
-         const float[:, ::1] queries, const int64_t[:, ::1] exclude, int64_t[:, ::1] ids, float[:, ::1] best):
+         const float[:, ::1] queries, const int64_t[:, ::1] exclude, int64_t[:, ::1] ids, float[:, ::1] best, int way=0):
     """Bring the scores of `rows` with `queries` into the heaps `ids` and `best`.
 
     Parameters
@@ -65,13 +66,15 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
         Rows that a query must not find.
     ids, best : int64 and float32 arrays of (Q, k)
         Begin as -1 and -inf. The worst pair of a query stands first, the others in no order.
+    way : int
+        What chooses the pairs of several queries that are worth a closer look: 0 floats, 1 bytes of seven bits, 2 bytes of
+        eight; `BYTES` is the greatest on this machine. The results are the same.
     """
     cdef:
         fv_rows r = _rows(rows, kind, first)
         fv_queries q
         float *scratch
         int64_t count = queries.shape[0]
-        int way = min(<int>BYTES, fv_way_of_bytes())
     if norms is not None and norms.shape[0] != r.n or scales is not None and scales.shape[0] != r.n:
         raise ValueError(f"norms and scales: one of each of {r.n} rows is needed")
     if queries.shape[1] != r.width or exclude.shape[0] != count or not (
@@ -92,7 +95,7 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
     if not scratch:
         raise MemoryError
     with nogil:
-        fv_prepare(&q, &queries[0, 0], r.width, way, scratch)
+        fv_prepare(&q, &queries[0, 0], r.width, max(0, min(way, MOST)), scratch)
         fv_scan(&r, &q)
         free(scratch)
 

@@ -142,14 +142,6 @@ static void fv_round_queries(fv_queries *q, int64_t width, int8_t *out) {
 static int fv_way_of_bytes(void) { return FV_BY_FLOATS; }
 #endif
 
-/* No less than the norm, of numbers whose squares may be too small for a float. */
-static float fv_most_norm(const float *query, int64_t n) {
-    float greatest = 0.0f;
-    int64_t i;
-    for (i = 0; i < n; i++) greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
-    return greatest * sqrtf((float)n);
-}
-
 /* Queries in the orders in which they are read; `scratch` has room for fv_scratch_size. */
 static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int way, float *scratch) {
     const int64_t padded = fv_steps(width) * VF_WIDTH, lanes = fv_lanes(q->count);
@@ -174,8 +166,7 @@ static void fv_prepare(fv_queries *q, const float *queries, int64_t width, int w
         const char *row = (const char *)(q->single + i * padded);
         float square[4] = {0.0f};
         if (i < q->count) fv_pass(FV_FLOAT32, 1, &row, NULL, vf_set1(0.0f), padded, NULL, square);
-        q->norms[i] = sqrtf(square[0]);
-        if (square[0] < 1e-30f && i < q->count) q->norms[i] = fv_most_norm(queries + i * width, width);
+        q->norms[i] = i < q->count ? fminf(fv_norm_of((const float *)row, padded, square[0]), FLT_MAX) : 0.0f;
     }
     q->bytes = NULL;
     q->way = way;

@@ -118,12 +118,7 @@ static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n
         switch (columns) {
 #define FV_CASE(c) \
         case c: if (c <= VF_COLUMNS) fv_products_with(c, x, m, y + j, width, s + j * FV_MAX_ROWS); break;
-            FV_CASE(1)
-            FV_CASE(2)
-            FV_CASE(3)
-            FV_CASE(4)
-            FV_CASE(5)
-            FV_CASE(6)
+            FV_CASES_6(FV_CASE)
 #undef FV_CASE
         }
     }
@@ -252,21 +247,21 @@ static FV_INLINE void fv_update_strips(const int strips, const fv_block *b, int6
     float *const *x = b->x, *const *ahead = b->ahead;
     float *const y_new = b->y_new[0] + d0, *const newest = b->newest[0] + d0;
     const float *const y = b->y[0] + d0, *const g = b->g;
-    const int64_t m = b->m;
+    const int64_t m = b->m, line = FV_ROW_ALIGN - VF_WIDTH; /* strips may begin within one: the next that begins */
     vf old[FV_ROW_STRIPS], now[FV_ROW_STRIPS];
     int64_t i;
     int k;
     FV_UNROLL for (k = 0; k < strips; k++) {
         old[k] = vf_load(y + k * VF_WIDTH);
         now[k] = vf_load(y_new + k * VF_WIDTH);
-        if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(newest + k * VF_WIDTH);
+        if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(newest + k * VF_WIDTH + line);
     }
     for (i = 0; i < m; i++) {
         float *const xi = x[i] + d0, *const next = ahead[i] + d0;
         const vf gi = vf_set1(g[i]);
         FV_UNROLL for (k = 0; k < strips; k++) {
             const vf xv = vf_load(xi + k * VF_WIDTH);
-            if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(next + k * VF_WIDTH);
+            if (k * VF_WIDTH % FV_ROW_ALIGN == 0) FV_PREFETCH_OWN(next + k * VF_WIDTH + line);
             vf_store(xi + k * VF_WIDTH, vf_fma(gi, old[k], xv));
             now[k] = vf_fma(gi, xv, now[k]);
         }
@@ -278,32 +273,16 @@ static FV_INLINE void fv_update_row(const fv_block *b) {
     int64_t d = 0;
     for (; d + FV_ROW_STRIPS * VF_WIDTH <= b->width; d += FV_ROW_STRIPS * VF_WIDTH) fv_update_strips(FV_ROW_STRIPS, b, d);
     switch ((b->width - d) / VF_WIDTH) {
-    case 1: fv_update_strips(1, b, d); break;
-    case 2: fv_update_strips(2, b, d); break;
-    case 3: fv_update_strips(3, b, d); break;
-    case 4: fv_update_strips(4, b, d); break;
-    case 5: fv_update_strips(5, b, d); break;
-    case 6: fv_update_strips(6, b, d); break;
+#define FV_CASE(k) case k: fv_update_strips(k, b, d); break;
+        FV_CASES_6(FV_CASE)
+#undef FV_CASE
     }
 }
 
 static FV_INLINE void fv_update_columns(int columns, const int first, const int last, const fv_block *b, int j0) {
     switch (columns) {
 #define FV_CASE(c) case c: fv_update_tile(c <= VF_UPDATE ? c : 1, first, last, 0, 0, 0, b, j0); break;
-        FV_CASE(1)
-        FV_CASE(2)
-        FV_CASE(3)
-        FV_CASE(4)
-        FV_CASE(5)
-        FV_CASE(6)
-        FV_CASE(7)
-        FV_CASE(8)
-        FV_CASE(9)
-        FV_CASE(10)
-        FV_CASE(11)
-        FV_CASE(12)
-        FV_CASE(13)
-        FV_CASE(14)
+        FV_CASES_14(FV_CASE)
 #undef FV_CASE
     }
 }

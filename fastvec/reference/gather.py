@@ -38,7 +38,7 @@ def add_up(
             if row >= len(rows):
                 return i
             if row >= 0:
-                length = np.linalg.norm(rows[row]) if unit else 0
-                total += (weight / length if length > 0 else weight) * rows[row]
+                length = np.linalg.norm(rows[row].astype(np.float64)) if unit else 0
+                total += (weight / np.float32(length) if length > 0 else weight) * rows[row]
         out[i] = total
     return -1

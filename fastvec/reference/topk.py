@@ -10,7 +10,9 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 BYTES = 0
-"""Batches go by floats."""
+"""The greatest `way` of a scan: floats."""
+LEAST_NORM = 1e-35
+"""Rows that are shorter count as zeros, as in the kernel."""
 
 
 def scan(
@@ -23,6 +25,7 @@ def scan(
     exclude: Ids,
     ids: Ids,
     best: Floats,
+    way: int = 0,
 ) -> None:
     """Bring the scores of `rows` with `queries` into the heaps `ids` and `best`.
 
@@ -42,6 +45,8 @@ def scan(
         Rows that a query must not find.
     ids, best : int64 and float32 arrays of (Q, k)
         Begin as -1 and -inf. The worst pair of a query stands first.
+    way : int
+        Of the kernel; here there is one.
     """
     _check(rows, norms, scales)
     values = _floats(rows, kind)
@@ -72,7 +77,8 @@ def fill_norms(rows: Bytes, kind: str, scales: Floats | None, norms: Floats) -> 
     _check(rows, norms, scales)
     values = _floats(rows, kind)
     with np.errstate(all="ignore"):
-        norms[:] = np.sqrt(np.einsum("ij,ij->i", values, values))
+        norms[:] = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
+        norms[norms < LEAST_NORM] = 0
         if scales is not None:
             norms *= np.abs(scales)
 
