@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
+from operator import length_hint
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -301,7 +302,7 @@ def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) ->
         raise CorpusTypeError(
             f"the source must be a path or an iterable of token lists, not {kind}"
         ) from None
-    meter, done = _Meter(progress, len(source) if hasattr(source, "__len__") else None), 0
+    meter, done = _Meter(progress, length_hint(source) or None), 0  # a view's len() may not work
     while batch := _next_batch(sentences, done):
         try:
             parts = scanner.add(batch)

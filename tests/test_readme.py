@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from fastvec import cli
+from fastvec import FastText, KeyedVectors, cli, save_facebook_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "bench/README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
@@ -21,6 +21,29 @@ def test_the_examples_print_what_they_say(python):
     done = python("-c", "".join(code for code, _ in examples))
     assert done.stdout == "".join(printed for _, printed in examples)
     assert done.stderr == "Effective 'alpha' higher than previous training cycles\n"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with the files that the documents' examples read."""
+    folder = tmp_path_factory.mktemp("files")
+    line = "the king and the queen and the man and the woman saw new york and the bank of america"
+    (folder / "corpus.txt").write_text(f"{line}\n" * 50)
+    model = FastText(corpus_file=folder / "corpus.txt", vector_size=100, bucket=500, workers=1)
+    model.wv.save(folder / "words.fvec")
+    KeyedVectors.load(folder / "words.fvec").convert(keep=len(model.wv)).save(folder / "whole.fvec")
+    model.wv.save_word2vec_format(folder / "vectors.bin", binary=True)
+    save_facebook_model(model, folder / "cc.en.300.bin")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p != "README.md" and "```python" in (ROOT / p).read_text("utf-8")]
+)
+def test_the_examples_of_the_documents_run(page, files, python):
+    code = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    done = python("-W", "error", "-c", "".join(code), cwd=files)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES)
