@@ -379,7 +379,7 @@ def what_is_held(kv: "KeyedVectors", path: Path) -> str:
     if formats.sniff(path) == "fvec" and MATRICES.keys() & store.open_vectors(path).extra.keys():
         kind = "FastText" if subwords_of(kv) else "Word2Vec"
         return f"the whole model; fastvec.{kind}.load goes on training"
-    return "word vectors alone"
+    return "word vectors, and those of n-grams" if subwords_of(kv) else "word vectors alone"
 
 
 @cli.command(epilog="Example: fastvec info words.fvec")

@@ -256,6 +256,15 @@ class FastTextKeyedVectors(KeyedVectors):
             new.vectors_vocab = self.vectors_vocab[rows]
         return new
 
+    def _plain(self, words: WordTable, vectors: Any, counts: Array | None) -> KeyedVectors:
+        if self.subwords.enabled:
+            warnings.warn(
+                "the n-grams are left out: strings outside the vocabulary have no vector in what is made",
+                UserWarning,
+                stacklevel=3,
+            )
+        return super()._plain(words, vectors, counts)
+
     # ---- Vectors of any string
 
     def __contains__(self, key: Key) -> bool:

@@ -12,6 +12,7 @@ from fastvec import store
 from fastvec.approximate import Index
 from fastvec.batches import Batches
 from fastvec.config import check_integers, checked_int
+from fastvec.errors import FormatError
 from fastvec.lookup import KEY, Array, Key, check_first_rows, check_queries, keys_or_vectors
 from fastvec.measures import Measures
 from fastvec.quantised import stored_rows
@@ -234,9 +235,17 @@ class KeyedVectors(Measures, Batches, Smaller):
         if mmap not in ("r", None):
             raise ValueError(f"mmap={mmap!r}: choose 'r' (map the file) or None (read it into memory)")
         foreign = _of_gensim(fname, mmap == "r")
-        if foreign or mmap is None:
-            return cls._from_file(foreign or store.open_vectors(fname, mmap=False, verify=verify))
-        file, held = File.at(fname), store.open_vectors(fname, verify=verify)
+        if foreign:
+            return cls._from_file(foreign)
+        try:
+            file, held = File.at(fname), store.open_vectors(fname, mmap=mmap == "r", verify=verify)
+        except FormatError:
+            from fastvec import formats
+
+            with formats.telling(fname, "fvec"):
+                raise
+        if mmap is None:
+            return cls._from_file(held)
         opened = cls._from_file(held)
         opened._remember(file, held)
         return opened

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastvec import gensimfile, store
+from fastvec import formats, gensimfile, store
 from fastvec.config import MODEL_OPTIONS, TrainConfig
 from fastvec.errors import FormatError, NoModelError
 from fastvec.fasttext_vectors import FastTextKeyedVectors, subwords_of
@@ -63,7 +63,8 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
         If the file is damaged; a `NoModelError` if it holds word vectors alone.
     """
     name, foreign = os.fspath(fname), gensim.recognised(fname)
-    held = gensimfile.read(fname) if foreign else store.open_vectors(fname, verify=True)
+    with formats.telling(fname, "fvec", "pickle"):
+        held = gensimfile.read(fname) if foreign else store.open_vectors(fname, verify=True)
     if held.counts is None or not MATRICES.keys() & held.extra.keys():
         raise NoModelError(
             f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"

@@ -6,16 +6,7 @@ from fastvec import formats, store
 from fastvec.errors import FormatError
 from fastvec.formats import StrPath
 from fastvec.keyedvectors import KeyedVectors
-
-NAMES = {
-    "fvec": "a .fvec file",
-    "pickle": "a file of gensim's",
-    "fasttext": "a .bin file of fastText's",
-    "binary": "word2vec's binary format",
-    "text": "word2vec's text format",
-    "glove": "text without a header, as GloVe's",
-}
-"""What `formats.sniff` tells apart, in words."""
+from fastvec.tensors import open_tensors
 
 
 def load(path: StrPath, mmap: str | None = "r", *, verify: bool = False) -> KeyedVectors:
@@ -50,9 +41,9 @@ def load(path: StrPath, mmap: str | None = "r", *, verify: bool = False) -> Keye
 
 def _load(path: StrPath, kind: str | None, mmap: str | None, verify: bool) -> KeyedVectors:
     if kind is None:
-        known = ", ".join(NAMES.values())
+        known = ", ".join(name for name, _ in formats.KINDS.values())
         raise FormatError(f"{os.fspath(path)}: byte 0: of no format that fastvec knows: {known}")
-    if kind in ("fvec", "pickle"):
+    if kind in ("fvec", "pickle", "phrases"):
         return KeyedVectors.load(path, mmap, verify=verify)
     if kind == "fasttext":
         from fastvec.facebook import load_facebook_vectors
@@ -62,12 +53,12 @@ def _load(path: StrPath, kind: str | None, mmap: str | None, verify: bool) -> Ke
 
 
 def check(path: StrPath) -> str:
-    """Read a file of vectors or a model whole, and compare it with its checksums, if it has any.
+    """Read a file of vectors, of a model or of phrases whole, and compare it with its checksums, if it has any.
 
     Returns
     -------
     str
-        What the file is, and how many words and dimensions it has.
+        What the file is, and how many words and dimensions, or phrases, it has.
 
     Raises
     ------
@@ -81,6 +72,14 @@ def check(path: StrPath) -> str:
         held = store.open_vectors(path, verify=True)
         KeyedVectors._from_file(held)
         size, sure = held.vectors.shape, ""
+    elif kind == "phrases":
+        from fastvec.phrases import Phrases, original_scorer
+
+        open_tensors(path, verify=True)
+        known = Phrases.load(
+            path, original_scorer
+        )._known()  # whatever its own scorer is: it is asked nothing
+        return f"{formats.KINDS[kind][0]}, {len(known.texts):,} of them"
     else:
         size, sure = _load(path, kind, None, True).vectors.shape, "; it has no checksums"
-    return f"{NAMES[kind or 'fvec']}, {size[0]:,} words x {size[1]}{sure}"
+    return f"{formats.KINDS[kind or 'fvec'][0]}, {size[0]:,} words x {size[1]}{sure}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastvec import formats
 from fastvec.errors import FormatError
 from fastvec.formats import gensim
 from fastvec.phrase_counts import PhraseCounts, strings
@@ -100,12 +101,11 @@ def _of_gensim(path: StrPath) -> tuple[str, dict[str, Any]]:
 
 
 def _own(path: StrPath) -> tuple[str, dict[str, Any]]:
-    tensors = open_tensors(path)
-    kind = tensors.metadata.get(KIND)
-    if kind not in ("Phrases", "FrozenPhrases"):
-        raise FormatError(
-            f"{os.fspath(path)}: no file of phrases; it holds {', '.join(tensors) or 'nothing'}"
-        )
+    with formats.telling(path, "phrases"):
+        tensors = open_tensors(path)
+        kind = tensors.metadata.get(KIND)
+        if kind not in ("Phrases", "FrozenPhrases"):
+            raise FormatError(f"{os.fspath(path)}: no file of phrases")
     try:
         state = _state(kind, tensors)
         if kind == "Phrases":

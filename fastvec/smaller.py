@@ -40,7 +40,7 @@ class Smaller(Lookup):
         Returns
         -------
         KeyedVectors
-            Without subwords. Not a copy where nothing was to be changed.
+            Without subwords, with a warning where there are some. Not a copy where nothing was to be changed.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Smaller(Lookup):
         Returns
         -------
         KeyedVectors
-            float32, without subwords.
+            float32; without subwords, with a warning where there are some.
 
         Raises
         ------

@@ -253,7 +253,8 @@ def test_info(fastvec, corpus, typed, kind, full):
     assert ("subwords: min_n=3, max_n=6, bucket=50" in lines) == subwords
     assert len({line.partition(":")[0] for line in lines}) == len(lines), "nothing is told twice"
     loader = "FastText" if subwords else "Word2Vec"
-    held = f"the whole model; fastvec.{loader}.load goes on training" if full else "word vectors alone"
+    alone = "word vectors, and those of n-grams" if subwords else "word vectors alone"
+    held = f"the whole model; fastvec.{loader}.load goes on training" if full else alone
     assert f"holds: {held}" in lines
 
 

@@ -10,7 +10,7 @@ import pytest
 from test_facebook import raw_file
 
 import fastvec
-from fastvec import FormatError, cli, formats, store
+from fastvec import FormatError, Phrases, cli, formats, store
 from fastvec.formats import word2vec
 from fastvec.words import WordTable
 
@@ -30,6 +30,8 @@ def write(kind, path):
             word2vec.write(path, table, VECTORS, binary=kind == "binary", write_header=kind != "glove")
         case "fasttext":
             path.write_bytes(raw_file(ENTRIES, dim=3))
+        case "phrases":
+            Phrases([["new", "york"]] * 9).save(path)
         case "pickle":
             gensim = pytest.importorskip("gensim.models", reason="gensim is not installed")
             theirs = gensim.KeyedVectors(3)
@@ -190,6 +192,36 @@ def test_an_index_that_lies(path, slots, each_backend):
         fastvec.check(path)
 
 
+# ---- Files of another kind than was asked for
+
+OPENED_AS = {
+    "fvec": (fastvec.KeyedVectors.load, fastvec.Word2Vec.load),
+    "text": (fastvec.KeyedVectors.load_word2vec_format,),
+    "binary": (lambda path: fastvec.KeyedVectors.load_word2vec_format(path, binary=True),),
+    "glove": (lambda path: fastvec.KeyedVectors.load_word2vec_format(path, no_header=True),),
+    "fasttext": (fastvec.load_facebook_vectors, fastvec.load_facebook_model),
+    "phrases": (Phrases.load,),
+}
+
+
+@pytest.mark.parametrize("asked", OPENED_AS)
+@pytest.mark.parametrize("kind", [*KINDS[:-1], "phrases"])
+def test_a_file_of_another_kind_says_what_opens_it(path, kind, asked):
+    write(kind, path)
+    name, opened_by = formats.KINDS[kind]
+    for read in OPENED_AS[asked] if kind != asked else ():
+        with pytest.raises(FormatError) as raised:
+            read(path)
+        assert str(raised.value).endswith(f"; it looks like {name}, which {opened_by} opens")
+
+
+def test_all_that_opens_vectors_says_that_phrases_are_none(path, capsys):
+    write("phrases", path)
+    with pytest.raises(FormatError, match=r"a file of phrases, which Phrases\.load opens"):
+        fastvec.load(path)
+    assert cli.run(["info", str(path)]) == 1 and "Phrases.load" in capsys.readouterr().err
+
+
 # ---- fastvec check
 
 
@@ -199,6 +231,17 @@ def test_check_tells_what_is_sound(kind, path, capsys):
     out = capsys.readouterr().out
     assert out.startswith(f"{path}: sound; ") and "4 words x 3" in out
     assert ("no checksums" in out) == (kind != "fvec")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_check_reads_phrases_too(path, capsys, frozen):
+    model = Phrases([["new", "york"]] * 9 + [["the", "end"]], min_count=1, threshold=0.1)
+    (model.freeze() if frozen else model).save(path)
+    found = len(model.export_phrases())
+    assert cli.run(["check", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: sound; a file of phrases, {found} of them\n"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    assert cli.run(["check", str(path)]) == 1
 
 
 def test_check_tells_what_is_damaged(path, capsys):

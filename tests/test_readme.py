@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from fastvec import FastText, KeyedVectors, cli, save_facebook_model
+from fastvec import FastText, Word2Vec, cli, save_facebook_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "bench/README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
@@ -31,7 +31,7 @@ def files(tmp_path_factory):
     (folder / "corpus.txt").write_text(f"{line}\n" * 50)
     model = FastText(corpus_file=folder / "corpus.txt", vector_size=100, bucket=500, workers=1)
     model.wv.save(folder / "words.fvec")
-    KeyedVectors.load(folder / "words.fvec").convert(keep=len(model.wv)).save(folder / "whole.fvec")
+    Word2Vec(corpus_file=folder / "corpus.txt", vector_size=100, workers=1).wv.save(folder / "whole.fvec")
     model.wv.save_word2vec_format(folder / "vectors.bin", binary=True)
     save_facebook_model(model, folder / "cc.en.300.bin")
     return folder

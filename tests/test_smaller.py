@@ -89,11 +89,13 @@ def test_vectors_with_subwords_become_plain_ones():
     model = FastText(
         [["hello", "help", "held", "world"]] * 20, min_count=1, vector_size=8, bucket=50, workers=1
     )
-    small = model.wv.convert("int8")
+    with pytest.warns(UserWarning, match="n-grams are left out"):
+        small = model.wv.convert("int8")
     assert type(small) is KeyedVectors and small.similarity("hello", "help") == pytest.approx(
         model.wv.similarity("hello", "help"), abs=0.02
     )
-    assert type(model.wv.reduce(3)) is KeyedVectors
+    with pytest.warns(UserWarning, match="n-grams are left out"):
+        assert type(model.wv.reduce(3)) is KeyedVectors
 
 
 # ---- Principal components

@@ -19,12 +19,22 @@ from typing import BinaryIO, cast
 from fastvec import store
 from fastvec._atomic import atomic_writer
 from fastvec._compressed import compressing, decompressed
-from fastvec.errors import FormatError
+from fastvec.errors import FormatError, TruncatedFileError
 
 StrPath = str | os.PathLike[str]
 
 FORMATS = {name: f"fastvec.formats.{name}" for name in ("word2vec", "fasttext")}
 """Name of each format and its module, which is imported when it is needed."""
+KINDS = {
+    "fvec": ("a .fvec file", "KeyedVectors.load"),
+    "phrases": ("a file of phrases", "Phrases.load"),
+    "pickle": ("a file of gensim's", "KeyedVectors.load, or the load of its class,"),
+    "fasttext": ("a .bin file of fastText's", "load_facebook_model or load_facebook_vectors"),
+    "binary": ("word2vec's binary format", "load_word2vec_format with binary=True"),
+    "text": ("word2vec's text format", "load_word2vec_format"),
+    "glove": ("text without a header, as GloVe's", "load_word2vec_format with no_header=True"),
+}
+"""What `sniff` tells apart, in words, and what opens it."""
 PEEK = 1 << 12
 """Bytes that are looked at to tell what a file is."""
 
@@ -73,13 +83,12 @@ def open_input(path: StrPath) -> Iterator[BinaryIO]:
 def sniff(path: StrPath) -> str | None:
     """Tell by its content what a file of vectors is; None: none of these.
 
-    "fvec"; "pickle", which may be gensim's; "fasttext"; word2vec's "text" and "binary"; "glove", word2vec's text
-    without a header.
+    One of `KINDS`; "pickle" may be gensim's.
     """
     with Path(path).open("rb") as file:
-        head = file.read(9)
-    if store.looks_like(head):
-        return "fvec"
+        head = file.read(PEEK)
+    if store.looks_like(head[:9]):
+        return "phrases" if b'"fastvec_phrases"' in head else "fvec"
     from fastvec.formats import fasttext, pickled
 
     with open_input(path) as stream:
@@ -95,6 +104,22 @@ def sniff(path: StrPath) -> str | None:
         if len(fields) != 2 or not all(map(bytes.isdigit, fields)) or not line.endswith(b"\n"):
             return None
         return "text" if is_text_record(peek(stream)) else "binary"
+
+
+@contextlib.contextmanager
+def telling(path: StrPath, *kinds: str) -> Iterator[None]:
+    """Read a file as one of these kinds; where that fails and its content is of another, the error says of which."""
+    try:
+        yield
+    except FormatError as error:
+        found = None
+        if Path(path).is_file():
+            with contextlib.suppress(FormatError, OSError, ValueError):
+                found = sniff(path)
+        if found is None or found in kinds or type(error) not in (FormatError, TruncatedFileError):
+            raise
+        name, opened_by = KINDS[found]
+        raise type(error)(f"{error}; it looks like {name}, which {opened_by} opens") from error
 
 
 def is_text_record(data: bytes, least: int = 1) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend, _memory
 from fastvec.errors import UnsupportedFileError
-from fastvec.formats import StrPath, open_output
+from fastvec.formats import StrPath, open_output, telling
 from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, open_source, split, table
 from fastvec.subwords import MAX_ROWS, Bags, Subwords
 from fastvec.words import WordTable, join_words
@@ -147,7 +147,7 @@ def read(
     FormatError
         The file is truncated, damaged, of another kind or of a later version.
     """
-    with open_source(path) as source:
+    with telling(path, "fasttext"), open_source(path) as source:
         parameters, version = _read_parameters(source)
         words, counts, tokens, labels = _read_words(source, version)
         if model and (labels or parameters.model == CLASSIFIER):

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastvec import _backend
 from fastvec._memory import allocate
 from fastvec.errors import FormatError, NotTextError, TruncatedFileError
-from fastvec.formats import PEEK, bytes_left, is_text_record, open_input, open_output, peek
+from fastvec.formats import PEEK, bytes_left, is_text_record, open_input, open_output, peek, telling
 from fastvec.formats.lines import Lines
 from fastvec.formats.source import Source, Words, is_utf8, is_utf8_name, split
 from fastvec.words import WordTable
@@ -85,7 +85,8 @@ def read(
     if limit is not None and limit < 0:
         raise ValueError(f"limit={limit}: give the number of vectors to read")
     dtype = np.dtype(datatype)
-    with open_input(path) as file:
+    kind = "binary" if binary else "glove" if no_header else "text"
+    with telling(path, kind), open_input(path) as file:
         if no_header:
             words, vectors = _read_text(file, path, None, limit, dtype)
         else:
