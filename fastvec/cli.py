@@ -29,7 +29,7 @@ from fastvec.cli_train import (
     plain_warnings,
     training_options,
 )
-from fastvec.errors import FormatError
+from fastvec.errors import CorpusError, FormatError, NoVocabularyError
 
 if TYPE_CHECKING:
     from fastvec.callbacks import Log
@@ -315,7 +315,7 @@ def evaluate(vectors: Path, analogies: Sequence[Path], pairs: Sequence[Path], re
 @click.option(
     "--max-vocab-size", default=40_000_000, show_default=True, type=POSITIVE, help="Forget rare ones beyond."
 )
-@click.option("-t", "--workers", type=POSITIVE, help="Threads.  [default: all cores]")
+@click.option("-t", "--workers", "--threads", "workers", type=POSITIVE, help="Threads.  [default: all cores]")
 @click.option(
     "--errors",
     type=click.Choice(["strict", "replace", "ignore"]),
@@ -449,7 +449,13 @@ def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     else:
         check_usage(corpus, output, {})
         options = {"corpus_file": corpus, **show.OPTIONS, **show.own_text_options(corpus)}
-    model, saved = learn(output, quiet, **options)
+    try:
+        model, saved = learn(output, quiet, **options)
+    except NoVocabularyError as error:
+        raise CorpusError(
+            f"{corpus}: too short for a demonstration: no word occurs {options['min_count']} times; give more text, or "
+            f"train with fastvec train {corpus} --min-count 1 -o words.fvec"
+        ) from error
     click.echo(summary(model))
     words = show.words_to_show(model.wv, show.PROGRAMMERS_WORDS if corpus is None else ())
     for word in words:

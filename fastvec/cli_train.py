@@ -81,7 +81,9 @@ def training_options(command: _F) -> _F:
             help=f"Noise words a centre.  [default: {_DEFAULT.negative}, or 0 with --hs]",
         ),
         shown("-e", "--epochs", default=_DEFAULT.epochs, help="Passes over the text."),
-        click.option("-t", "--workers", type=int, help="Threads.  [default: all cores]"),
+        click.option(
+            "-t", "--workers", "--threads", "workers", type=int, help="Threads.  [default: all cores]"
+        ),
         shown("--min-count", default=5, type=POSITIVE, help="Leave out words that occur less often."),
         click.option("--max-final-vocab", type=POSITIVE, help="Keep at most so many words."),
         shown("--sample", default=_DEFAULT.sample, help="Threshold of subsampling; 0 keeps all words."),

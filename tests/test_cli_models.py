@@ -14,7 +14,7 @@ from fastvec.subwords import Subwords
 
 SENTENCES = planted.clusters(3, 6, sentences=300, length=8)
 TEXT = "".join(" ".join(sentence) + "\n" for sentence in SENTENCES)
-FAST = ["-d", "16", "-e", "3", "--min-count", "1", "--sample", "0", "--alpha", "0.05", "-t", "1", "-q"]
+FAST = ["-d", "16", "-e", "3", "--min-count", "1", "--sample", "0", "--alpha", "0.05", "--threads", "1", "-q"]
 SMALL = [*FAST, "--bucket", "500"]
 MODELS = [
     ([], {"sg": 1}),

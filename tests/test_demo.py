@@ -110,6 +110,15 @@ def test_the_shortest_texts(monkeypatch, tmp_path, capsys, text):
     assert cli.run(shlex.split(similar)[1:]) == 0
 
 
+def test_a_text_without_a_repeated_word(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("short.txt").write_text("every word once\n")
+    assert cli.run(["demo", "--corpus", "short.txt"]) == 1
+    says = capsys.readouterr().err
+    assert "no word occurs 2 times" in says
+    assert cli.run(shlex.split(says.partition("train with fastvec ")[2])) == 0, "the command that it names"
+
+
 def test_options_follow_the_size_of_the_text(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("a", "sub/b"):

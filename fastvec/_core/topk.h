@@ -18,8 +18,8 @@
  *
  *     |x . q - s t (c . d)|  =  |e . q + (x - e) . f|  <=  |e| |q| + (|x| + |e|) |f|
  *
- * with e and f as they are, not at their worst: one or two hundredths of |x| |q| or less, where no number is far
- * greater than the others. Rows of which that is not true are chosen always; where too many are, the floats go on.
+ * with e and f as they are, not at their worst: one to three hundredths of |x| |q|, where no number is far greater than
+ * the others. Rows of which that is not true are chosen always; where too many are, the floats go on.
  *
  * One query against int8: its numbers, rounded to int16, choose in the same way. The error is half a step of theirs
  * times the sum of the row's sizes, at most 128 each, beside that of rounding.
@@ -135,7 +135,7 @@ static FV_INLINE void fv_tile_dots(const int way, const int vectors, const fv_qu
 #endif
 }
 
-/* Functions of their own: in the midst of a scan gcc 12 keeps the sums in memory, and takes twice the time. */
+/* Functions of their own: in the midst of a scan gcc 12 keeps the sums in memory. */
 #define FV_TILE_DOTS(name, way, vectors) \
     static FV_APART void name(const fv_queries *q, const float *const *wide, int i, int64_t width, int64_t first, \
                               fv_ahead *next, float *out) { \

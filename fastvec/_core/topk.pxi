@@ -47,7 +47,8 @@ cdef fv_rows _rows(const uint8_t[:, :] rows, str kind, int64_t first) except *:
 
 
 def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float[::1] scales, int64_t first,
-         const float[:, ::1] queries, const int64_t[:, ::1] exclude, int64_t[:, ::1] ids, float[:, ::1] best, int way=0):
+         const float[:, ::1] queries, const int64_t[:, ::1] exclude, int64_t[:, ::1] ids, float[:, ::1] best,
+         int way=0):
     """Bring the scores of `rows` with `queries` into the heaps `ids` and `best`.
 
     Parameters
@@ -67,8 +68,8 @@ def scan(const uint8_t[:, :] rows, str kind, const float[::1] norms, const float
     ids, best : int64 and float32 arrays of (Q, k)
         Begin as -1 and -inf. The worst pair of a query stands first, the others in no order.
     way : int
-        What chooses the pairs of several queries that are worth a closer look: 0 floats, 1 bytes of seven bits, 2 bytes of
-        eight; `BYTES` is the greatest on this machine. The results are the same.
+        What chooses the pairs of several queries that are worth a closer look: 0 floats, 1 bytes of seven bits, 2 bytes
+        of eight; `BYTES` is the greatest on this machine. The results are the same.
     """
     cdef:
         fv_rows r = _rows(rows, kind, first)

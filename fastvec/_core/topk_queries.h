@@ -15,7 +15,7 @@ typedef struct {
     float step;
     float *tiles, *norms;   /* ... where there are several: as tiles, by fv_fill_tiles, and their norms */
     int8_t *bytes;          /* ... as tiles of bytes, or NULL, */
-    int way;                /* ... of so many bits */
+    int way;                /* ... what chooses: FV_BY_FLOATS, ... */
     int32_t *offsets;       /* ... what their products with rows, which are kept plus a number, are to begin with */
     float *inverse, error;  /* ... one over the step of each, the greatest error of one of norm 1 */
     float *units;           /* set by fv_choose_by: what each query's scores are multiplied with to be compared */

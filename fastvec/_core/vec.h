@@ -13,7 +13,7 @@
  *
  * Own (`own` is n, Y_new apart): row i < n of X has a pair with row i of Y alone, as CBOW's targets have with the means of
  * their contexts. These pairs are computed by themselves, and weights of the others there must be 0. Rows ahead are not
- * fetched then.
+ * fetched then, but for a single row of Y.
  *
  * In order (`products` is given): the rows of Y meet X one after the other, as word2vec.c has it, but X is read and
  * written once. Row j meets rows X that the rows k < j have changed, X + sum over k of g_k y_k:
@@ -52,7 +52,7 @@ typedef struct {
     float *const *y;      /* n rows */
     float *const *y_new;  /* n rows: Y; or others, n <= FV_GROUP */
     const float *label;   /* 1 or 0 */
-    int64_t label_step;   /* from the labels of a row of Y to those of the next: FV_MAX_ROWS, or 0 if they are the same */
+    int64_t label_step;   /* from the labels of a row of Y to those of the next: FV_MAX_ROWS, or 0: the same; in order 0 */
     const float *weight;  /* n x FV_MAX_ROWS */
     float alpha, bound;
     float *g;             /* scratch: n x FV_MAX_ROWS */
