@@ -46,10 +46,10 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     OSError
         As of any write; `filename` is `path` also where the system names none (a full disk).
     """
-    target = Path(os.path.realpath(path))
+    named, target = Path(path), Path(os.path.realpath(path))  # which a pipe such as /dev/stdout does not have
     try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            with target.open("wb") as file:
+        if named.exists() and not stat.S_ISREG(named.stat().st_mode):
+            with named.open("wb") as file:
                 yield file
             return
         temporary = target.parent / f".fastvec-{os.urandom(8).hex()}.tmp"

@@ -55,7 +55,7 @@ class Zstandard(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, path: str | os.PathLike[str]) -> None:
         self._file = file
-        self._new = _zstandard(path).ZstdDecompressor().decompressobj
+        self._new = _zstandard(path, CorpusError).ZstdDecompressor().decompressobj
         self._frame: Any = None
         self._output = b""
 
@@ -120,15 +120,19 @@ def compressing(file: BinaryIO, path: str | os.PathLike[str]) -> contextlib.Abst
 
             return lzma.LZMAFile(file, "wb")
         case ".zst":
-            package = _zstandard(path)
-            return package.ZstdCompressor().stream_writer(file, closefd=False)  # type: ignore[no-any-return]
+            try:
+                from compression import zstd  # Python 3.14
+            except ImportError:
+                package = _zstandard(path, ImportError)
+                return package.ZstdCompressor().stream_writer(file, closefd=False)  # type: ignore[no-any-return]
+            return zstd.ZstdFile(file, "wb")  # type: ignore[no-any-return]
     return contextlib.nullcontext(file)
 
 
-def _zstandard(path: str | os.PathLike[str]) -> Any:
+def _zstandard(path: str | os.PathLike[str], error: type[Exception]) -> Any:
     try:
         import zstandard
     except ImportError:
         install = "python -m pip install 'fastvec[zstd]'"
-        raise CorpusError(f"{os.fspath(path)}: .zst files need a package: {install}") from None
+        raise error(f"{os.fspath(path)}: .zst files need a package: {install}") from None
     return zstandard

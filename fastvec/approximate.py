@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import indexfile
-from fastvec.config import checked_workers
+from fastvec.config import checked_int, checked_workers
 from fastvec.errors import FormatError
 from fastvec.lookup import unit_rows
 from fastvec.quantised import Quantised
@@ -69,7 +69,10 @@ class Index:
 
     def most_similar(self, vector: Any, topn: int = 10) -> list[tuple[str, float]]:
         """Return the words whose vectors have (about) the greatest cosine with a vector of (D,), and the cosines."""
-        ids, scores = self.search(unit_rows(np.asarray(vector)[None]), topn)
+        query = np.asarray(vector)
+        if query.shape != self._vectors.shape[1:]:
+            raise ValueError(f"a vector of shape {query.shape} among vectors of {self._vectors.shape[1:]}")
+        ids, scores = self.search(unit_rows(query[None]), topn)
         return self.named(ids[0], scores[0])
 
     def named(self, ids: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, float]]:
@@ -95,7 +98,7 @@ class Index:
         if queries.shape[1:] != self._vectors.shape[1:]:
             raise ValueError(f"queries of {queries.shape} do not fit vectors of {self._vectors.shape}")
         hidden = np.empty((len(queries), 0), np.int64) if exclude is None else exclude
-        k = max(0, min(int(k), len(self)))
+        k = max(0, min(checked_int("k", k), len(self)))
         ids = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         wanted = min(len(self), self._candidates * k + hidden.shape[1])
@@ -104,7 +107,7 @@ class Index:
             some = slice(start, start + step)
             rows = self._proposed(queries[some], wanted, workers)
             rows[(rows[:, :, None] == hidden[some][:, None, :]).any(axis=2)] = -1
-            ids[some], scores[some] = self._best(rows, queries[some], k)
+            ids[some], scores[some] = self._best(rows, queries[some], k, workers)
         return ids, scores
 
     def _proposed(self, queries: NDArray[np.float32], count: int, workers: int | None) -> NDArray[np.int64]:
@@ -122,10 +125,12 @@ class Index:
         rows[there] = found.keys[there]
         return rows
 
-    def _best(self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
+    def _best(
+        self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int, workers: int | None
+    ) -> Found:
         """Compare proposed rows by their vectors; return the `k` best, equal ones in the order of the rows."""
         vectors = np.asarray(self._vectors[np.maximum(rows, 0).ravel()], np.float32)
-        norms = row_norms(vectors).reshape(rows.shape)
+        norms = row_norms(vectors, workers).reshape(rows.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             scores = np.einsum("qcd,qd->qc", vectors.reshape(*rows.shape, -1), queries)
             scores /= np.where(norms == 0, np.float32(1), norms)
@@ -155,7 +160,8 @@ class Indexing(Sharing):
         """Build an index for approximate search, an HNSW graph of usearch's, and keep it.
 
         An index that is at `path` already, fits these vectors and was built with the same `connectivity`,
-        `expansion_add` and `dtype` is opened; any other index is replaced, and no other file.
+        `expansion_add` and `dtype` is opened; any other index is replaced. Beside the mapped file, so is whatever bears
+        the index's name.
 
         Parameters
         ----------
@@ -179,7 +185,7 @@ class Indexing(Sharing):
         FormatError
             If another file has come to stand where these vectors are mapped from.
         FileExistsError
-            If `path` is a file that is no index: its name does not end in ``.usearch``, nor it in an index's mark.
+            If there is something else at `path` than an index.
         ValueError
             For other options.
 
@@ -201,7 +207,7 @@ class Indexing(Sharing):
         make = _usearch()
         target = self._beside() if path is None else os.fspath(path)
         if target is not None and Path(target).exists():
-            indexfile.check_replaceable(target, None if self._file is None else self._file.path)
+            self._check_replaceable(target, path)
             try:
                 return self._open(target, options, expansion_search)
             except FormatError:
@@ -217,9 +223,10 @@ class Indexing(Sharing):
             make, dtype, connectivity, expansion_add=expansion_add, expansion_search=expansion_search
         )
         with _Told(progress, len(self)) as told:
-            self._add_rows(graph, checked_workers(threads), told)
+            self._add_rows(graph, checked_workers(threads, "threads"), told)
         self._index = Index(graph, self.words, self.vectors, dtype, version)
         if target is not None:
+            self._check_replaceable(target, path)  # again: that took a while
             indexfile.write(target, graph, {**options, "expansion_search": expansion_search, **self._stamp()})
             return self._open(target, options, expansion_search)  # mapped: the graph in memory is let go
         return self._index
@@ -293,6 +300,11 @@ class Indexing(Sharing):
 
     def _beside(self) -> str | None:
         return self._file.path + indexfile.SUFFIX if self._mapped() and self._file is not None else None
+
+    def _check_replaceable(self, target: str, path: StrPath | None) -> None:
+        """Raise FileExistsError where something else would be replaced; beside the vectors the name tells an index."""
+        if path is not None or Path(target).is_symlink():
+            indexfile.check_replaceable(target)
 
     def _version(self) -> tuple[Any, ...]:
         """What is another one when the vectors are: of a mapped file its size and header, else the arrays.

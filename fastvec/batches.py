@@ -147,7 +147,7 @@ class Batches(Indexing):
         how: str,
     ) -> Found:
         """Answer `count` questions, block by block; ``questions(slice, vectors_for)`` gives their vectors."""
-        topn = checked_int("topn", topn, -(1 << 62), 1 << 62)
+        topn = checked_int("topn", topn)
         check_first_rows(restrict_vocab)
         index = self.index_for(how, narrowed=bool(restrict_vocab))
         rows = min(restrict_vocab or len(self), len(self))

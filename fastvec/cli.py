@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -452,9 +453,10 @@ def demo(corpus: Path | None, output: Path, quiet: bool) -> int:
     try:
         model, saved = learn(output, quiet, **options)
     except NoVocabularyError as error:
+        hint = shlex.join(["fastvec", "train", str(corpus), "--min-count", "1", "-o", "words.fvec"])
         raise CorpusError(
-            f"{corpus}: too short for a demonstration: no word occurs {options['min_count']} times; give more text, or "
-            f"train with fastvec train {corpus} --min-count 1 -o words.fvec"
+            f"{corpus}: too short for a demonstration: no word occurs {options['min_count']} times; give more text, "
+            f"or, if there are words in it, train with {hint}"
         ) from error
     click.echo(summary(model))
     words = show.words_to_show(model.wv, show.PROGRAMMERS_WORDS if corpus is None else ())

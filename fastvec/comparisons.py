@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastvec.edits import Edits
-from fastvec.lookup import KEY, Array, Key, lengths, unit
+from fastvec.lookup import KEY, LEAST_NORM, Array, Key, lengths, unit
 
 
 class Comparisons(Edits):
@@ -47,9 +47,9 @@ class Comparisons(Edits):
             raise ValueError(
                 f"a vector of {vector.shape} and rows of {rows.shape}: (D,) and (n, D) are needed"
             )
-        scales = [np.where(norms > 0, norms, 1) for norms in (lengths(rows), lengths(vector[None]))]
-        cosines: Array = (rows / scales[0][:, None]) @ (vector / scales[1])
-        return cosines.astype(np.result_type(rows, vector, np.float32))
+        norms = lengths(rows)
+        cosines: Array = (rows @ unit(vector)) / np.where(norms > 0, norms, 1)
+        return cosines.astype(np.result_type(rows, vector, np.float32), copy=False)
 
     def distances(self, word_or_vector: Key | ArrayLike, other_words: Iterable[Key] = ()) -> Array:
         """Return 1 - the cosine of a word, or a vector of (D,), with each of `other_words`.
@@ -156,15 +156,14 @@ class Comparisons(Edits):
         weight = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
         if len(keys) != len(weight):
             raise ValueError("keys and weights array must have same number of elements")
-        dtype = np.result_type(self.vectors.dtype, np.float32)
-        mean, total = np.zeros(self.vector_size, dtype), 0.0
-        for key, w in zip(keys, weight.tolist(), strict=True):
+        mean, total = np.zeros(self.vector_size), 0.0
+        for key, w in zip(keys, weight, strict=True):
             if isinstance(key, np.ndarray):
                 if key.shape != mean.shape:
                     raise ValueError(f"a vector of shape {key.shape} among vectors of {mean.shape}")
-                mean += dtype.type(w) * key
+                mean += w * key
             elif key in self:
-                mean += dtype.type(w) * self.get_vector(key, norm=pre_normalize)
+                mean += w * self.get_vector(key, norm=pre_normalize)
             elif ignore_missing:
                 continue
             else:
@@ -172,7 +171,8 @@ class Comparisons(Edits):
             total += abs(w)
         if total > 0:
             mean /= total
-        return unit(mean) if post_normalize else mean
+        dtype = np.result_type(self.vectors.dtype, np.float32)
+        return (unit(mean) if post_normalize else mean).astype(dtype, copy=False)
 
     def rank_by_centrality(self, words: Sequence[Key], use_norm: bool = True) -> list[tuple[float, Key]]:
         """Return (cosine with the mean of all, word) for each known word, the most central first.
@@ -197,5 +197,5 @@ class Comparisons(Edits):
 def cosine(first: Array, second: Array) -> float:
     """Return the cosine of two vectors, in double precision: exactly 1 for equal ones; 0 where one is zero."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    squares = float(a @ a) * float(b @ b)
-    return float(a @ b) / squares**0.5 if squares > 0 else 0.0
+    squares = float(a @ a), float(b @ b)
+    return float(a @ b) / (squares[0] * squares[1]) ** 0.5 if min(squares) >= LEAST_NORM**2 else 0.0

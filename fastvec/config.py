@@ -12,6 +12,8 @@ from typing import Any
 
 MAX_NEGATIVE = 60
 """Most negatives a centre; the kernels' tables are of this size (types.pxd)."""
+UNBOUNDED = 1 << 62
+"""Beyond what any number of rows, words or bytes can be."""
 LARGEST = 1e4
 """Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 
@@ -27,7 +29,7 @@ def _is_array(value: Any) -> bool:
     return getattr(value, "shape", ()) != ()
 
 
-def checked_int(name: str, value: Any, low: int, high: int) -> int:
+def checked_int(name: str, value: Any, low: int = -UNBOUNDED, high: int = UNBOUNDED) -> int:
     """Return an integer of any type as an int, if it lies in ``low ... high``; else raise TypeError or ValueError."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or _is_array(value):
         raise TypeError(f"{name}={value!r}: an integer is needed")
@@ -36,16 +38,16 @@ def checked_int(name: str, value: Any, low: int, high: int) -> int:
     return operator.index(value)
 
 
-def checked_workers(workers: Any) -> int:
+def checked_workers(workers: Any, name: str = "workers") -> int:
     """Return the number of threads to use: `workers`, or the cores this process may use where it is None."""
-    return available_cores() if workers is None else checked_int("workers", workers, 1, 4096)
+    return available_cores() if workers is None else checked_int(name, workers, 1, 4096)
 
 
 def check_integers(**given: Any) -> None:
     """Raise TypeError where an argument is neither None nor an integer of any type."""
     for name, value in given.items():
         if value is not None:
-            checked_int(name, value, -(1 << 62), 1 << 62)
+            checked_int(name, value)
 
 
 def checked_items(name: str, value: Any, needed: str) -> Iterator[Any]:
@@ -116,11 +118,11 @@ _CHECKS: dict[str, Check] = {
     "workers": _optional(_int(1, 4096)),
     "seed": _int(-(1 << 63), (1 << 64) - 1),
 }
-_COUNT = _int(0, 1 << 62)
+_COUNT = _int(0, UNBOUNDED)
 MODEL_OPTIONS: dict[str, Check] = {
     "min_count": _COUNT,
-    "max_vocab_size": _optional(_int(1, 1 << 62)),
-    "max_final_vocab": _optional(_int(1, 1 << 62)),
+    "max_vocab_size": _optional(_int(1, UNBOUNDED)),
+    "max_final_vocab": _optional(_int(1, UNBOUNDED)),
     "effective_min_count": _COUNT,
     "comment": _optional(checked_text),
     "compute_loss": checked_flag,
@@ -128,7 +130,7 @@ MODEL_OPTIONS: dict[str, Check] = {
     "train_count": _COUNT,
     "sorted_vocab": _switch,
     "null_word": _switch,
-    "batch_words": _int(1, 1 << 62),
+    "batch_words": _int(1, UNBOUNDED),
 }
 """Attributes of a model beside its `TrainConfig` that are kept in files, and what checks them. The last three do
 nothing."""

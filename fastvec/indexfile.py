@@ -4,6 +4,7 @@ The stamp says which vectors the index is of. It follows usearch's own bytes, so
 rename puts both in place.
 """
 
+import contextlib
 import errno
 import json
 import mmap
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from fastvec._atomic import atomic_writer
 from fastvec.config import available_cores
+from fastvec.errors import FormatError
 from fastvec.tensors import fail
 
 Array = NDArray[Any]
@@ -37,24 +39,17 @@ def refuse(path: str, offset: int, reason: str) -> NoReturn:
     fail(path, offset, f"{reason}; {ANEW}")
 
 
-def check_replaceable(path: str, vectors: str | None) -> None:
-    """Raise FileExistsError where `path` is a file of something else: it has neither an index's name nor its mark.
-
-    A damaged index may have lost its mark, but not a name in `SUFFIX`; `vectors` is never one, whatever its name.
-    """
-    own = vectors is not None and Path(vectors).exists() and Path(path).samefile(vectors)
-    if own or not (path.endswith(SUFFIX) or _marked(Path(path))):
-        reason = "is there and is no index; give build_index another path, or remove this file"
-        raise FileExistsError(errno.EEXIST, reason, path)
-
-
-def _marked(path: Path) -> bool:
-    """Tell whether a file is empty, or ends with the mark of an index."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - len(MAGIC)))
-        return file.read() in (b"", MAGIC)
+def check_replaceable(path: str) -> None:
+    """Raise FileExistsError where `path` is something else than an empty file or an index with a sound stamp."""
+    if not Path(path).exists():
+        return
+    if Path(path).is_file():
+        with Path(path).open("rb") as file, contextlib.suppress(FormatError):
+            if file.seek(0, os.SEEK_END):
+                read_stamp(file, path)
+            return
+    reason = "is there and is no whole index; give build_index another path, or remove this"
+    raise FileExistsError(errno.EEXIST, reason, path)
 
 
 def write(path: str, graph: Any, stamp: dict[str, Any]) -> None:

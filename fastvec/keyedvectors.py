@@ -19,6 +19,7 @@ from fastvec.quantised import stored_rows
 from fastvec.search import top_k
 from fastvec.sharing import File
 from fastvec.smaller import Smaller
+from fastvec.tensors import check_regular
 from fastvec.words import WordTable
 
 if TYPE_CHECKING:
@@ -382,6 +383,7 @@ def _load_word2vec_format(
 
 def _of_gensim(fname: StrPath, mmap: bool) -> store.Vectors | None:
     """Return what a file of gensim's holds of word vectors; None: it is of another kind."""
+    check_regular(fname)
     with Path(fname).open("rb") as file:
         if store.looks_like(file.read(9)):  # the usual case, for which nothing more is imported
             return None

@@ -1,5 +1,6 @@
 """Words and their rows: how KeyedVectors finds them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,8 @@ Array = NDArray[Any]
 Key = str | int | np.integer[Any]
 INTEGER = (int, np.integer)
 KEY = (str, *INTEGER)
+LEAST_NORM = 1e-35
+"""Shorter vectors count as zeros (norms.h)."""
 
 
 if TYPE_CHECKING:
@@ -236,8 +239,8 @@ class Lookup(Rows):
 
     def get_normed_vectors(self) -> Array:
         """Return a copy of the vectors, scaled to length 1; (V, D). Zero vectors stay zero."""
-        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)
-        return self.vectors / scale[:, None]  # type: ignore[no-any-return]
+        scaled: Array = self.vectors / np.where(self.norms > 0, self.norms, 1)[:, None]
+        return scaled.astype(self.vectors.dtype, copy=False)
 
 
 def listed(keys: Any) -> list[Any]:
@@ -252,15 +255,18 @@ def listed(keys: Any) -> list[Any]:
 def stacked(vectors: list[Any]) -> Array:
     """Return vectors as one array; raise TypeError where some are no vectors, or longer than others."""
     try:
-        return np.array(vectors, np.float32)
-    except (ValueError, TypeError):
-        raise TypeError("keys: vectors of one length are needed, and no words among them") from None
+        array = np.array(vectors)
+    except ValueError:  # of several lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiu":
+        raise TypeError("keys: vectors of one length are needed, and no words among them")
+    return array
 
 
 def check_first_rows(restrict_vocab: Any) -> None:
     """Raise TypeError or ValueError where this is neither None nor a number of rows, 0 meaning all."""
     if restrict_vocab is not None:
-        checked_int("restrict_vocab", restrict_vocab, 0, 1 << 62)
+        checked_int("restrict_vocab", restrict_vocab, 0)
 
 
 def keys_or_vectors(given: Any) -> list[Any]:
@@ -279,20 +285,34 @@ def check_queries(queries: Array, names: Sequence[str | int]) -> None:
 
 
 def unit(vector: Array) -> Array:
-    """Scale to length 1; a zero vector stays."""
-    length = float(lengths(vector[None])[0])
-    scaled: Array = vector / length if length > 0 else vector.copy()
-    return scaled
+    """Scale to length 1, in float32 or better; what counts as zeros stays."""
+    exact = vector.astype(np.float64)
+    length = math.sqrt(exact @ exact)
+    if length >= LEAST_NORM:
+        exact /= length
+    return exact.astype(np.result_type(vector.dtype, np.float32), copy=False)
 
 
 def unit_rows(vectors: Any) -> NDArray[np.float32]:
-    """Scale rows to length 1; zero rows stay."""
+    """Scale rows to length 1; what counts as zeros stays."""
     rows = np.asarray(vectors)
     norms = lengths(rows)[:, None]
-    return (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return np.ascontiguousarray(rows / np.where(norms > 0, norms, 1), np.float32)
 
 
-def lengths(rows: Array) -> NDArray[np.float64]:
-    """Return the Euclidean norm of each row of (n, D), from squares in double precision, which no float exceeds."""
-    squares: NDArray[np.float64] = np.einsum("nd,nd->n", rows, rows, dtype=np.float64)
-    return np.sqrt(squares)
+def lengths(rows: Array, workers: int | None = None) -> NDArray[np.floating[Any]]:
+    """Return the Euclidean norm of each row of (n, D), also where squares are too great for a float; (n,).
+
+    0 below `LEAST_NORM`: products of such rows are no more exact, so they count as zeros.
+    """
+    if rows.dtype in (np.float32, np.float16):
+        return search.row_norms(rows, workers)
+    if rows.dtype.kind not in "fiub":
+        raise TypeError(f"vectors of {rows.dtype}: numbers are needed")
+    norms = np.empty(len(rows))
+    step = max(1, search.SCORES_AT_ONCE // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        exact = rows[start : start + step].astype(np.float64)
+        norms[start : start + step] = np.sqrt(np.einsum("nd,nd->n", exact, exact))
+    norms[norms < LEAST_NORM] = 0
+    return norms

@@ -108,7 +108,7 @@ class Model(Attributes):
             raise TypeError(
                 f"word_freq: a mapping of words to counts is needed, not {type(word_freq).__name__}"
             )
-        sentences = checked_int("corpus_count", corpus_count or 0, 0, 1 << 62)
+        sentences = checked_int("corpus_count", corpus_count or 0, 0)
         self._counted = dataclasses.replace(
             Vocab.from_counts(word_freq, min_count=0), corpus_sentences=sentences
         )

@@ -104,6 +104,8 @@ class PhrasesTransformation:
         -------
         list of str, or PhrasedCorpus
         """
+        if isinstance(sentence, PhrasedCorpus):  # whose first sentence may not come twice
+            return PhrasedCorpus(self, sentence)
         items = iter(sentence)
         first = next(items, None)
         if first is None:

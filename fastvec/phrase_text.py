@@ -1,6 +1,7 @@
 """Joining the phrases of a whole text: from file to file, a pass for each model, by several threads."""
 
 import io
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,10 @@ def phrase_passes(
     models: list[Phrases] = []
     with tempfile.TemporaryDirectory(prefix=".fastvec-", dir=output.parent) as folder:
         text = source
+        if source.exists() and not source.is_file() and not source.is_dir():
+            text = Path(folder) / "text"  # a pipe, which is read once
+            with source.open("rb") as pipe, text.open("wb") as copy:
+                shutil.copyfileobj(pipe, copy)
         for number in range(passes):
             model = Phrases(corpus_file=text, workers=workers, errors=errors, progress=progress, **options)
             if not model.corpus_word_count:

@@ -147,8 +147,8 @@ class Phrases(_PhrasesTransformation):
             )
         super().__init__(connector_words)
         min_count, threshold = _number("min_count", min_count), _number("threshold", threshold)
-        max_vocab_size = checked_int("max_vocab_size", max_vocab_size, -(1 << 62), 1 << 62)
-        progress_per = checked_int("progress_per", progress_per, 1, 1 << 62)
+        max_vocab_size = checked_int("max_vocab_size", max_vocab_size)
+        progress_per = checked_int("progress_per", progress_per, 1)
         delimiter = checked_text("delimiter", delimiter)
         if min_count <= 0:
             raise ValueError(f"min_count should be at least 1, not {min_count!r}")

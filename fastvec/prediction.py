@@ -48,7 +48,7 @@ class Predictions(Model):
         """
         if not self.config.negative or self.vocab is None:
             raise RuntimeError("there are no output vectors: the model has no vocabulary, or negative=0")
-        topn = checked_int("topn", topn, -(1 << 62), 1 << 62)
+        topn = checked_int("topn", topn)
         words = checked_items("context_words_list", context_words_list, "a list of words")
         rows = [row for word in words if (row := self.wv.get_index(word, -1)) >= 0]
         if not rows:
@@ -90,7 +90,7 @@ class Predictions(Model):
         if not self.config.hs or self.vocab is None:
             raise RuntimeError("score needs hierarchical softmax: a model with hs=1, and a vocabulary")
         c, find = self.config, self.wv.get_index
-        total = checked_int("total_sentences", total_sentences, -(1 << 62), 1 << 62)
+        total = checked_int("total_sentences", total_sentences)
         given = checked_items("sentences", sentences, "a list of lists of words")
         ids = (
             [

@@ -40,7 +40,6 @@ LEAST_BATCH = (0, 48, 32)
 
 Measured for seven bits; reckoned from that for eight.
 """
-MOST_ROWS = 1 << 62
 CALLS = 8
 """Calls a thread, at least; they are shared out as threads become free."""
 
@@ -105,8 +104,8 @@ def top_k(
     TypeError
         If an argument is of a wrong kind.
     """
-    start = checked_int("start", start, 0, MOST_ROWS)
-    stop = len(vectors) if stop is None else min(checked_int("stop", stop, 0, MOST_ROWS), len(vectors))
+    start = checked_int("start", start, 0)
+    stop = len(vectors) if stop is None else min(checked_int("stop", stop, 0), len(vectors))
     queries, hidden = _checked_queries(vectors, queries, exclude)
     if norms is not None:
         norms = np.ascontiguousarray(norms, np.float32)
@@ -118,7 +117,7 @@ def top_k(
         if norms is None:
             norms = vectors.code_norms = row_norms(vectors.codes)
         vectors = vectors.codes
-    k = max(0, min(checked_int("k", k, -MOST_ROWS, MOST_ROWS), stop - start))
+    k = max(0, min(checked_int("k", k), stop - start))
     ids = np.full((len(queries), k), -1, np.int64)
     scores = np.full((len(queries), k), -np.inf, np.float32)
     step = max(1, min(QUERIES_AT_ONCE * _numbers_a_float(len(queries)), HEAPS_AT_ONCE // max(1, k)))
@@ -133,11 +132,16 @@ def _checked_queries(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the queries and what they must not find as the kernel takes them."""
     queries = np.asarray(queries)
-    hidden = np.empty((len(queries), 0), np.int64) if exclude is None else np.asarray(exclude)
+    hidden = np.empty((*queries.shape[:1], 0), np.int64) if exclude is None else np.asarray(exclude)
     for name, given, kinds in (("queries", queries, "fiu"), ("exclude", hidden, "iu")):
-        if given.dtype.kind not in kinds:
+        if given.size and given.dtype.kind not in kinds:
             raise TypeError(f"{name} of {given.dtype}: {'rows' if kinds == 'iu' else 'vectors'} are needed")
-    if queries.shape[1:] != vectors.shape[1:] or hidden.ndim != 2 or len(hidden) != len(queries):
+    if (
+        queries.ndim != 2
+        or hidden.ndim != 2
+        or queries.shape[1:] != vectors.shape[1:]
+        or len(hidden) != len(queries)
+    ):
         raise ValueError(
             f"queries of {queries.shape}, exclusions of {hidden.shape}: they do not fit vectors of {vectors.shape}"
         )

@@ -85,7 +85,8 @@ class Sentences(Comparisons):
             raise ValueError(
                 "sif needs the words' counts, which are not known here: kv.counts = ... sets them"
             )
-        check_components(remove)
+        if remove:
+            check_components(remove)
         found = [self._mean_vectors(some, sif, pre_normalize) for some in _in_blocks(sentences)]
         vectors = np.concatenate(found) if found else np.empty((0, self.vector_size), np.float32)
         return without_components(vectors, common_components(vectors, remove)) if remove else vectors
@@ -133,7 +134,7 @@ def _sums(rows: Array | Quantised, unit: bool, bounds: Array, ids: Array, weight
 
 def check_components(count: int) -> None:
     """Raise where `count` is no number of components."""
-    if checked_int("remove", count, -(1 << 62), 1 << 62) < 0:
+    if checked_int("remove", count) < 0:
         raise ValueError(f"remove={count}: give the number of components to take out, from 0 on")
 
 

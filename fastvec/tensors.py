@@ -185,6 +185,7 @@ def open_tensors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> T
     OSError
         The file cannot be opened.
     """
+    check_regular(path)
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         header = _read_header(file, size, path)
@@ -199,6 +200,15 @@ def open_tensors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> T
             _verify(data[entry.start : entry.end], checksums[entry.name], entry, path)
         arrays[entry.name] = _array(data, entry, rows.get(entry.name), path)
     return Tensors(arrays, metadata, checked)
+
+
+def check_regular(path: StrPath) -> None:
+    """Raise FormatError for a pipe or a device: what is read of it to tell its format would be gone."""
+    given = Path(path)
+    if given.exists() and not given.is_file() and not given.is_dir():
+        raise FormatError(
+            f"{os.fspath(path)}: a pipe or a device; give a file, which can be read more than once"
+        )
 
 
 def fail(path: StrPath, offset: int, reason: str) -> NoReturn:

@@ -14,9 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
-from operator import length_hint
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -298,11 +297,9 @@ def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) ->
     try:
         sentences = iter(source)
     except TypeError:
-        kind = type(source).__name__
-        raise CorpusTypeError(
-            f"the source must be a path or an iterable of token lists, not {kind}"
-        ) from None
-    meter, done = _Meter(progress, length_hint(source) or None), 0  # a view's len() may not work
+        wrong = f"a path or an iterable of token lists, not {type(source).__name__}"
+        raise CorpusTypeError(f"the source must be {wrong}") from None
+    meter, done = _Meter(progress, _length(source)), 0
     while batch := _next_batch(sentences, done):
         try:
             parts = scanner.add(batch)
@@ -314,6 +311,13 @@ def _scan_sentences(source: Any, scanner: Scanner, progress: Progress | None) ->
         done += len(batch)
         meter(done)
     meter(done, last=True)
+
+
+def _length(source: Any) -> int | None:
+    """Return how many sentences there are; None where that is not known, whatever the source's own len() does."""
+    with suppress(Exception):
+        return len(source)
+    return None
 
 
 def _next_batch(sentences: Iterator[Any], done: int) -> list[Sequence[str]]:
@@ -382,11 +386,11 @@ class LineSentence:
         max_sentence_length: int | None = SENTENCE_WORDS,
         limit: int | None = None,
     ) -> None:
+        if not hasattr(source, "seek"):
+            Path(source)  # a TypeError for what is no path
         self.source = source
         size = max_sentence_length
-        self.max_sentence_length = (
-            None if size is None else checked_int("max_sentence_length", size, 1, 1 << 62)
-        )
+        self.max_sentence_length = None if size is None else checked_int("max_sentence_length", size, 1)
         self.limit = limit
 
     @property
@@ -450,7 +454,7 @@ class Text8Corpus:
 
     def __init__(self, fname: str | os.PathLike[str], max_sentence_length: int = SENTENCE_WORDS) -> None:
         self.fname = fname
-        self.max_sentence_length = checked_int("max_sentence_length", max_sentence_length, 1, 1 << 62)
+        self.max_sentence_length = checked_int("max_sentence_length", max_sentence_length, 1)
 
     def __iter__(self) -> Iterator[list[str]]:
         words: list[str] = []

@@ -241,13 +241,15 @@ class VectorAttributes(Lookup):
 
         There is no sensible training after this.
         """
-        scale = np.where(self.norms > 0, self.norms, 1).astype(self.vectors.dtype)[:, None]
+        scale = np.where(self.norms > 0, self.norms, 1)[:, None]
         if isinstance(self.vectors, Quantised):
-            self.vectors = Quantised(self.vectors.codes, self.vectors.scales / scale[:, 0])
+            self.vectors = Quantised(
+                self.vectors.codes, np.divide(self.vectors.scales, scale[:, 0], dtype=np.float32)
+            )
         elif self.vectors.flags.writeable:
-            self.vectors /= scale
+            np.divide(self.vectors, scale, out=self.vectors, casting="same_kind")
         else:
-            self.vectors = self.vectors / scale
+            self.vectors = (self.vectors / scale).astype(self.vectors.dtype, copy=False)
         self._norms = None
 
     def init_sims(self, replace: bool = False) -> None:

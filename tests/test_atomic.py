@@ -67,3 +67,10 @@ def test_other_files_stay(tmp_path):
     with atomic_writer(tmp_path / "a"):
         pass
     assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "a"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/stdout")
+def test_a_pipe_is_written_to_directly(python):
+    code = "from fastvec._atomic import atomic_writer\nwith atomic_writer('/dev/stdout') as file: file.write(b'text')"
+    done = python("-c", code)
+    assert done.stdout == "text" and done.returncode == 0

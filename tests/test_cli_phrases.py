@@ -4,6 +4,7 @@ import gzip
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_an_output_is_compressed_as_its_name_says(corpus, suffix):
     assert not Path(f"out{suffix}").read_bytes().startswith(Path("out.txt").read_bytes()[:2])
     with formats.open_input(f"out{suffix}") as file:
         assert file.read() == Path("out.txt").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_text_from_a_pipe(corpus, passes):
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_bytes(gzip.compress(corpus.read_bytes())))
+    writer.start()
+    assert run("pipe", "-o", "piped.txt", "--passes", passes, *FAST) == 0
+    writer.join()
+    assert run(corpus, "-o", "out.txt", "--passes", passes, *FAST) == 0
+    assert Path("piped.txt").read_bytes() == Path("out.txt").read_bytes() != b""
+    assert sorted(p.name for p in Path().iterdir()) == ["in.txt", "out.txt", "pipe", "piped.txt"]
 
 
 def test_a_missing_package_is_missed_before_the_work(corpus, monkeypatch, capsys):

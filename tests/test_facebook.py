@@ -42,7 +42,7 @@ def same_vectors(mine, theirs):
 @pytest.mark.parametrize(
     "options", [{"sg": 1}, {"sg": 0}, {"hs": 1, "negative": 0}, {"min_n": 1, "max_n": 2}]
 )
-@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz", ".zst"])
 def test_a_model_comes_back(tmp_path, options, suffix):
     path = tmp_path / f"model.bin{suffix}"
     model = model_of(**options)

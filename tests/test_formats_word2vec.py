@@ -180,22 +180,42 @@ def test_vectors_and_counts_need_a_file_each(path):
     word2vec.write(path, table(), VECTORS)
     before, link = path.read_bytes(), path.parent / "link"
     link.symlink_to(path)
-    for same in (path, str(path.parent / "." / path.name), link):
-        with pytest.raises(ValueError, match="a file each; give fvocab another name"):
-            word2vec.write(path, table(), VECTORS, COUNTS, fvocab=same)
+    hard = path.parent / "hard"
+    hard.hardlink_to(path)
+    for same in (path, str(path.parent / "." / path.name), link, hard):
+        for append in (False, True):
+            with pytest.raises(ValueError, match="a file each; give fvocab another name"):
+                word2vec.write(path, table(), VECTORS, COUNTS, fvocab=same, append=append)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("word", ["a\tb", "", "a\x0bb", "\f"])
+def test_words_that_a_line_of_counts_cannot_hold(path, word):
+    words = WordTable.from_words(["a", word])
+    with pytest.raises(ValueError, match="has no place in the lines of"):
+        word2vec.write(path, words, VECTORS[:2], COUNTS[:2], fvocab=f"{path}.vocab")
+    assert not list(path.parent.iterdir())
+    word2vec.write(path, words, VECTORS[:2], COUNTS[:2])
 
 
 @pytest.mark.parametrize("append", [False, True])
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_both_files_stay_where_the_vectors_cannot_be_written(tmp_path, append, suffix, monkeypatch):
-    monkeypatch.setattr(word2vec, "LINES", 2)  # some are written before the word that does not fit
+    written = []
+
+    def some_then_fail(heads, rows):
+        if written:
+            raise OSError("the disk is full")
+        written.extend(heads)
+        return b"".join(heads)
+
+    monkeypatch.setattr(word2vec, "LINES", 2)
+    monkeypatch.setattr(word2vec, "_text_rows", some_then_fail)
     path, vocab = tmp_path / f"vectors{suffix}", tmp_path / f"vocab{suffix}"
     for file in (path, vocab):
         file.write_bytes(b"older\n")
-    words = WordTable.from_words([*WORDS[:3], "two words"])
-    with pytest.raises(ValueError, match="holds a space"):
-        word2vec.write(path, words, VECTORS, COUNTS, fvocab=vocab, append=append)
+    with pytest.raises(OSError, match="disk is full"):
+        word2vec.write(path, table(), VECTORS, COUNTS, fvocab=vocab, append=append)
     assert path.read_bytes() == vocab.read_bytes() == b"older\n"
     assert {file.name for file in tmp_path.iterdir()} == {path.name, vocab.name}
 

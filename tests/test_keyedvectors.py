@@ -107,14 +107,17 @@ def test_vectors_in_a_list_or_of_whole_numbers(kv):
         assert np.array_equal(kv.most_similar_batch(given, topn=2), found)
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("scale", [1e-30, 1e-24, 1e19, 1e30])
-def test_vectors_of_any_size_have_the_same_neighbours(scale, tmp_path):
-    rows = np.random.default_rng(2).standard_normal((30, 7)).astype(np.float32)
+@pytest.mark.parametrize(
+    "scale, dtype, near",
+    [(s, np.float32, 2e-6) for s in (1e-30, 1e-24, 1e19, 1e30)]
+    + [(8e3, np.float16, 1e-3), (1e37, np.float64, 2e-6)],
+)
+def test_vectors_of_any_size_have_the_same_neighbours(scale, dtype, near):
+    rows = np.random.default_rng(2).standard_normal((30, 70)).astype(dtype)
     words = [f"w{i}" for i in range(len(rows))]
-    plain, scaled = KeyedVectors(7), KeyedVectors(7)
+    plain, scaled = KeyedVectors(70, dtype=dtype), KeyedVectors(70, dtype=dtype)
     plain.add_vectors(words, rows)
-    scaled.add_vectors(words, rows * np.float32(scale))
+    scaled.add_vectors(words, rows * dtype(scale))
     for ask in (
         lambda kv: np.array([score for _, score in kv.most_similar("w3", topn=5)]),
         lambda kv: np.array(
@@ -132,7 +135,32 @@ def test_vectors_of_any_size_have_the_same_neighbours(scale, tmp_path):
         lambda kv: np.array([score for _, score in kv.most_similar_cosmul("w3")]),
         lambda kv: np.array([score for score, _ in kv.rank_by_centrality(words)]),
     ):
-        assert ask(scaled) == pytest.approx(ask(plain), abs=2e-6)
+        assert ask(scaled) == pytest.approx(ask(plain), abs=near)
+
+
+def test_halves_answer_alike_alone_and_in_a_batch():
+    rows = np.random.default_rng(3).standard_normal((2_000, 40)).astype(np.float16)
+    kv = KeyedVectors._from_parts(WordTable.from_words(f"w{i}" for i in range(len(rows))), rows)
+    exact = rows.astype(np.float64)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    cosines = exact[:60] @ exact.T
+    _, scores = kv.most_similar_batch(range(60), topn=5)
+    for i, (row, batch) in enumerate(zip(cosines, scores, strict=True)):
+        alone = [score for _, score in kv.most_similar(f"w{i}", topn=5)]
+        true = pytest.approx(np.sort(row)[:-7:-1][1:], abs=3e-7)
+        assert alone == true and batch == true
+        assert kv.distances(i)[:9] == pytest.approx(1 - row[:9], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-36, 1e-40, 1e-45])
+def test_what_is_too_short_counts_as_zeros(size):
+    kv = KeyedVectors(2)
+    kv.add_vectors(["a", "b", "c"], [[size, size], [size, 0], [1, 0]])
+    assert kv.similarity("a", "b") == kv.similarity("a", "c") == kv.n_similarity(["a"], ["b"]) == 0
+    assert kv.distances("a").tolist() == kv.distances("a", ["a", "b", "c"]).tolist() == [1, 1, 1]
+    assert dict(kv.most_similar("c")) == {"a": 0, "b": 0} and kv.norms.tolist() == [0, 0, 1]
+    assert kv.get_vector("a", norm=True) == pytest.approx(kv["a"])
+    assert np.isfinite(kv.sentence_vectors([["a", "b"], ["a", "c"]])).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

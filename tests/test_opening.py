@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import struct
 
 import numpy as np
@@ -12,6 +13,7 @@ from test_facebook import raw_file
 import fastvec
 from fastvec import FormatError, Phrases, cli, formats, store
 from fastvec.formats import word2vec
+from fastvec.tensors import save_tensors
 from fastvec.words import WordTable
 
 WORDS = ["the", "größer", "日本", "e"]
@@ -213,6 +215,40 @@ def test_a_file_of_another_kind_says_what_opens_it(path, kind, asked):
         with pytest.raises(FormatError) as raised:
             read(path)
         assert str(raised.value).endswith(f"; it looks like {name}, which {opened_by} opens")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"2 3\nnew york 1 2 3\na 1 2 3\n",
+        b"2 3\na 1 x 3\nb 1 2 3\n",
+        b"2 3\na 1,5 2 3\nb 1 2 3\n",
+        b"2 3\na\t1\t2\t3\nb\t1\t2\t3\n",
+        b"3 2\n",
+        b"3 2\nab",
+    ],
+)
+def test_damaged_text_is_not_called_another_kind(path, raw):
+    path.write_bytes(raw)
+    with pytest.raises(FormatError) as raised:
+        fastvec.KeyedVectors.load_word2vec_format(path)
+    assert "looks like" not in str(raised.value)
+
+
+def test_safetensors_of_others_are_not_called_vectors(path):
+    save_tensors(path, {"weights": np.ones(3, np.float32)}, {})
+    for read in (fastvec.KeyedVectors.load_word2vec_format, Phrases.load, fastvec.load):
+        with pytest.raises(FormatError) as raised:
+            read(path)
+        assert "looks like" not in str(raised.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_refused_and_not_waited_for(path):
+    os.mkfifo(path)
+    for read in (fastvec.load, fastvec.check, fastvec.KeyedVectors.load, fastvec.Word2Vec.load, Phrases.load):
+        with pytest.raises(FormatError, match="a pipe or a device; give a file"):
+            read(path)
 
 
 def test_all_that_opens_vectors_says_that_phrases_are_none(path, capsys):

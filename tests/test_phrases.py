@@ -435,3 +435,11 @@ def test_other_files_are_not_phrases(tmp_path):
     save_tensors(path, {"x": np.zeros(3)})
     with pytest.raises(FormatError, match="no file of phrases"):
         Phrases.load(path)
+
+
+def test_phrases_of_phrases_over_a_generator_lose_no_sentence():
+    sentences = [["new", "york", "city"], ["in", "new", "york"], ["the", "city"]] * 5
+    first = Phrases(sentences, min_count=1, threshold=0.1)
+    second = Phrases(first[sentences], min_count=1, threshold=0.1)
+    once = second[first[iter(sentences)]]
+    assert list(once) == list(second[first[sentences]]) and len(list(second[first[sentences]])) == 15

@@ -366,13 +366,28 @@ def test_stitched_closes_what_a_part_left_open():
     assert [part.closes for part in stitched(parts)] == [False, False, True, False, False, False, True, True]
 
 
+@pytest.mark.parametrize("source", [None, 5, b"corpus.txt", object()])
+def test_what_is_no_path_is_no_text(source):
+    with pytest.raises(TypeError):
+        LineSentence(source)
+
+
+@pytest.mark.parametrize("error", [TypeError, NotImplementedError, ValueError])
+def test_a_source_without_a_length(error):
+    class Unknown(list):
+        def __len__(self):
+            raise error("nobody knows")
+
+    assert Vocab.from_source(Unknown([["a", "b"]] * 3), min_count=1).counts.tolist() == [3, 3]
+
+
 def test_workers():
-    assert text.checked_workers(3) == 3
-    assert text.checked_workers(None) == config.available_cores() >= 1
+    assert config.checked_workers(3) == 3
+    assert config.checked_workers(None) == config.available_cores() >= 1
     for bad in [0, -1, 1.5, True, "2"]:
         with pytest.raises((ValueError, TypeError), match=f"workers={bad!r}"):
-            text.checked_workers(bad)
-    assert type(text.checked_workers(np.int32(2))) is int
+            config.checked_workers(bad)
+    assert type(config.checked_workers(np.int32(2))) is int
 
 
 def test_cores_where_there_is_no_affinity(monkeypatch):

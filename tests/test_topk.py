@@ -1,5 +1,7 @@
 """The kernels of exact search against their twin, one call at a time."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -102,11 +104,12 @@ def test_nothing_beside_a_row_is_read(name):
     wide = np.full((40, 64), np.nan, np.float32)
     wide[:, 7:40] = np.random.default_rng(0).standard_normal((40, 33))
     rows = wide[:, 7:40]
-    for queries in (1, 5):
+    module = _backend.load(name, "topk")
+    for queries, way in itertools.product((1, 5, 50), range(module.BYTES + 1)):
         asked = np.ones((queries, 33), np.float32)
         ids, best = heaps(queries, 40)
         none = np.empty((queries, 0), np.int64)
-        _backend.load(name, "topk").scan(rows.view(np.uint8), "f4", None, None, 0, asked, none, ids, best)
+        module.scan(rows.view(np.uint8), "f4", None, None, 0, asked, none, ids, best, way)
         _, best = in_order(ids, best)
         expected = -np.sort(-(rows @ asked[0]) / np.linalg.norm(rows, axis=1))
         assert np.allclose(best, expected, atol=1e-5)

@@ -3,12 +3,14 @@
 Each row is asked of memory some rows before its turn. The ids are checked: nothing outside of the arrays is read.
 """
 
-from libc.math cimport INFINITY, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 cdef extern from "simd.h" nogil:
     void FV_PREFETCH(const void *address)
+
+cdef extern from "norms.h" nogil:
+    float fv_norm_or_zero(const float *row, int64_t width, float square)
 
 cdef enum:
     AHEAD = 4  # rows
@@ -46,7 +48,6 @@ cdef float length_of(const float *row, int64_t width) noexcept nogil:
     """Euclidean norm; in eight sums, which the compiler may keep in one register."""
     cdef:
         float sums[8]
-        double exact = 0
         int64_t d, j
     for j in range(8):
         sums[j] = 0
@@ -57,18 +58,14 @@ cdef float length_of(const float *row, int64_t width) noexcept nogil:
         sums[0] += row[d] * row[d]
     for j in range(1, 8):
         sums[0] += sums[j]
-    if 1e-30 < sums[0] < INFINITY:
-        return sqrtf(sums[0])
-    for d in range(width):  # numbers whose squares are too small or too great for a float
-        exact += <double>row[d] * row[d]
-    return <float>sqrt(exact)
+    return fv_norm_or_zero(row, width, sums[0])
 
 
 def add_up(const float[:, :] rows, bint unit, const int64_t[::1] bounds, const int32_t[::1] ids,
            const float[::1] weights, float[:, ::1] out):
     """Write to ``out[i]`` the sum of ``weights[k] * rows[ids[k]]`` over ``bounds[i] <= k < bounds[i + 1]``.
 
-    With `unit`, rows are scaled to length 1 before, but for rows of zeros. Negative ids are left out. Returns -1, or
+    With `unit`, rows are scaled to length 1 before, but for rows of zeros, and so short ones that they count as zeros. Negative ids are left out. Returns -1, or
     the first i whose bounds or rows are impossible.
     """
     cdef:

@@ -32,8 +32,8 @@
 
 #include "topk_queries.h"
 
-/* Lines of the next block of rows that are still to be fetched: `together` in each of `pace` calls, for in a burst they
- * would wait. */
+/* Lines of the next block of rows that are still to be fetched: `together` bytes of them once in `pace` calls, for in a
+ * burst they would wait. */
 typedef struct {
     const char *at, *end;
     int64_t pace, wait, together;
@@ -41,21 +41,21 @@ typedef struct {
 
 static FV_INLINE fv_ahead fv_next_block(const fv_rows *r, int64_t begin, int64_t calls) {
     const int64_t left = r->n - begin, size = (left < FV_SCAN_ROWS ? left : FV_SCAN_ROWS) * r->stride;
-    const int64_t lines = size / FV_LINE + 1;
+    const int64_t lines = size / FV_LINE + 1, gap = r->stride - r->width * fv_item(r->kind);
     fv_ahead ahead = {NULL, NULL, 0, 0, 0};
-    if (size > 0) {
+    if (size > 0 && calls > 0) {
         ahead.at = r->rows + begin * r->stride;
         ahead.end = ahead.at + size;
         ahead.pace = calls / lines;
-        ahead.together = (lines + calls - 1) / calls * FV_LINE;
+        ahead.together = gap < FV_LINE ? (lines + calls - 1) / calls * FV_LINE : FV_LINE; /* or gaps were fetched, too */
     }
     return ahead;
 }
 
 static FV_INLINE void fv_fetch(fv_ahead *ahead) {
-    const char *stop;
-    if (--ahead->wait > 0 || ahead->at >= ahead->end) return;
-    for (stop = ahead->at + ahead->together; ahead->at < stop; ahead->at += FV_LINE) FV_PREFETCH(ahead->at);
+    int64_t left = ahead->together;
+    if (--ahead->wait > 0) return;
+    for (; left > 0 && ahead->at < ahead->end; left -= FV_LINE, ahead->at += FV_LINE) FV_PREFETCH(ahead->at);
     ahead->wait = ahead->pace;
 }
 

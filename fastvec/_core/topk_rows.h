@@ -2,15 +2,11 @@
 #ifndef FASTVEC_TOPK_ROWS_H
 #define FASTVEC_TOPK_ROWS_H
 
-#include <float.h>
-#include <math.h>
-
-#include "simd.h"
+#include "norms.h"
 
 enum { FV_FLOAT32, FV_FLOAT16, FV_INT8 }; /* kinds of rows */
 
 #define FV_ROUNDING 5.9604645e-8f /* u = 2^-24 */
-#define FV_LEAST_NORM 1e-35f      /* of shorter rows the products are no more exact to u: they count as zeros */
 
 /* What chooses for several queries: products of floats; of bytes of seven bits, of which two and two fit in int16; of bytes. */
 enum { FV_BY_FLOATS, FV_BY_SEVEN_BITS, FV_BY_EIGHT_BITS };
@@ -80,20 +76,8 @@ static FV_INLINE void fv_pass(const int kind, const int n, const char *const *ro
     if (square) vf_sum4(own[0], own[1], own[2], own[3], square);
 }
 
-/* The norm of numbers whose square, as fv_pass adds it up, may be too small or too great for a float. */
-static FV_INLINE float fv_norm_of(const float *row, int64_t width, float square) {
-    double exact = 0.0;
-    int64_t d;
-    if (square > 1e-30f && square < INFINITY) return sqrtf(square);
-    for (d = 0; d < width; d++) exact += (double)row[d] * row[d];
-    return exact > (double)FLT_MAX * FLT_MAX ? INFINITY : (float)sqrt(exact);
-}
-
 static FV_INLINE float fv_norm_of_row(const int kind, const char *row, int64_t width, float square) {
-    float norm;
-    if (kind != FV_FLOAT32) return sqrtf(square);
-    norm = fv_norm_of((const float *)row, width, square);
-    return norm < FV_LEAST_NORM ? 0.0f : norm;
+    return kind == FV_FLOAT32 ? fv_norm_or_zero((const float *)row, width, square) : sqrtf(square);
 }
 
 /* Pointers to the rows of a block, the last one repeated where there are fewer; rows shorter than a register are

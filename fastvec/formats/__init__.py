@@ -10,6 +10,7 @@ import importlib
 import io
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from fastvec import store
 from fastvec._atomic import atomic_writer
 from fastvec._compressed import compressing, decompressed
 from fastvec.errors import FormatError, TruncatedFileError
+from fastvec.tensors import check_regular
 
 StrPath = str | os.PathLike[str]
 
@@ -35,6 +37,8 @@ KINDS = {
     "glove": ("text without a header, as GloVe's", "load_word2vec_format with no_header=True"),
 }
 """What `sniff` tells apart, in words, and what opens it."""
+SURE = {"binary": rb"[\0-\b\x0e-\x1f]", "fvec": rb'"fvec_version"'}
+"""What must be among the first bytes of a file for it to be called one of these, where it was opened as another."""
 PEEK = 1 << 12
 """Bytes that are looked at to tell what a file is."""
 
@@ -85,6 +89,7 @@ def sniff(path: StrPath) -> str | None:
 
     One of `KINDS`; "pickle" may be gensim's.
     """
+    check_regular(path)
     with Path(path).open("rb") as file:
         head = file.read(PEEK)
     if store.looks_like(head[:9]):
@@ -114,12 +119,19 @@ def telling(path: StrPath, *kinds: str) -> Iterator[None]:
     except FormatError as error:
         found = None
         if Path(path).is_file():
-            with contextlib.suppress(FormatError, OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
                 found = sniff(path)
+                if found in SURE and not _holds(path, SURE[found]):
+                    found = None  # damaged text, which `sniff` takes for binary; a safetensors file of others
         if found is None or found in kinds or type(error) not in (FormatError, TruncatedFileError):
             raise
         name, opened_by = KINDS[found]
-        raise type(error)(f"{error}; it looks like {name}, which {opened_by} opens") from error
+        raise type(error)(f"{error}; it looks like {name}, which {opened_by} opens") from error.__cause__
+
+
+def _holds(path: StrPath, pattern: bytes) -> bool:
+    with open_input(path) as stream:
+        return bool(re.search(pattern, stream.read(PEEK)))
 
 
 def is_text_record(data: bytes, least: int = 1) -> bool:

@@ -274,7 +274,7 @@ def write(
     with open_output(path) as file:
         file.write(MAGIC + struct.pack("<i", VERSIONS[-1]) + struct.pack(NUMBERS, *parameters))
         file.write(struct.pack("<3iqq", len(words), len(words), 0, tokens, -1))
-        file.writelines(dictionary)
+        file.write(b"".join(dictionary))
         for rows in (input_rows, output_rows):
             file.write(struct.pack("<B2q", 0, *rows.shape))
             step = max(1, BLOCK // rows.shape[1])

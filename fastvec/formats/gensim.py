@@ -25,6 +25,7 @@ from fastvec.formats.pickled import PickledObject
 from fastvec.store import Vectors
 from fastvec.subwords import Subwords
 from fastvec.subwords import compose as compose_vectors
+from fastvec.tensors import check_regular
 from fastvec.words import WordTable
 
 StrPath = str | os.PathLike[str]
@@ -124,6 +125,7 @@ def _mapped(path: str) -> Array:
 
 def recognised(path: StrPath) -> bool:
     """Tell by its first bytes whether a file may be gensim's: a pickle."""
+    check_regular(path)
     with open_input(path) as file:
         return pickled.looks_pickled(peek(file))
 

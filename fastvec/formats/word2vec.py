@@ -8,6 +8,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
@@ -337,19 +338,30 @@ def write(
                 raise ValueError(
                     f"Cannot store vocabulary in {os.fspath(fvocab)}: the words' counts are not known"
                 )
-            if os.path.realpath(fvocab) == os.path.realpath(path):
+            if _same_file(Path(fvocab), Path(path)):
                 raise ValueError(
                     f"{os.fspath(path)}: vectors and vocabulary need a file each; give fvocab another name"
                 )
             vocabulary = opened.enter_context(open_output(fvocab, append))
-            lines = (f"{prefix}{words[i]} {counts[i]}\n" for i in order.tolist())
-            vocabulary.write("".join(lines).encode())
+            for start in range(0, len(order), LINES):
+                some = order[start : start + LINES].tolist()
+                for i in some:
+                    if len((prefix.encode() + words.word_bytes(i)).split()) != 1:
+                        raise ValueError(
+                            f"word {i}, {words[i]!r}, has no place in the lines of {os.fspath(fvocab)}"
+                        )
+                vocabulary.write("".join(f"{prefix}{words[i]} {counts[i]}\n" for i in some).encode())
             vocabulary.flush()  # it takes its name last, when there is little left to fail
         file = opened.enter_context(open_output(path, append))
         if write_header:
             file.write(f"{len(words) if total_vec is None else total_vec} {vectors.shape[1]}\n".encode())
         for heads, rows in _blocks(words, vectors, order, prefix.encode()):
             file.write(_binary_rows(heads, rows) if binary else _text_rows(heads, rows))
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    there = first.exists() and second.exists()
+    return bool(first.samefile(second) if there else os.path.realpath(first) == os.path.realpath(second))
 
 
 def _blocks(

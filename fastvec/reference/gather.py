@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fastvec.reference.topk import LEAST_NORM
+
 
 def take(rows: NDArray[np.uint8], ids: NDArray[np.int32], out: NDArray[np.uint8]) -> int:
     """Copy row ``ids[i]`` of `rows` (bytes) to ``out[i]``; return -1, or the first i whose row is not there."""
@@ -39,6 +41,7 @@ def add_up(
                 return i
             if row >= 0:
                 length = np.linalg.norm(rows[row].astype(np.float64)) if unit else 0
+                length = 0 if length < LEAST_NORM else min(length, np.finfo(np.float32).max)
                 total += (weight / np.float32(length) if length > 0 else weight) * rows[row]
         out[i] = total
     return -1
