@@ -214,7 +214,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
             now[j] = apart ? vf_load(y_new[j] + d) : old[j];
         }
         if (d % FV_ROW_ALIGN == 0) { /* a cache line */
-            FV_UNROLL for (j = 0; j < columns; j++) if (!apart) FV_PREFETCH_OWN(ahead[j] + d);
+            FV_UNROLL for (j = 0; j < columns; j++) if (!apart && !in_order) FV_PREFETCH_OWN(ahead[j] + d);
             FV_UNROLL for (j = 0; j < entering; j++) if (last) FV_PREFETCH_OWN(newest[j] + d);
         }
         FV_UNROLL for (j = 0; own && j < columns; j++) {
