@@ -65,8 +65,8 @@ def add_up(const float[:, :] rows, bint unit, const int64_t[::1] bounds, const i
            const float[::1] weights, float[:, ::1] out):
     """Write to ``out[i]`` the sum of ``weights[k] * rows[ids[k]]`` over ``bounds[i] <= k < bounds[i + 1]``.
 
-    With `unit`, rows are scaled to length 1 before, but for rows of zeros, and so short ones that they count as zeros. Negative ids are left out. Returns -1, or
-    the first i whose bounds or rows are impossible.
+    With `unit`, rows are scaled to length 1 before, but for rows of zeros, and so short ones that they count as zeros.
+    Negative ids are left out. Returns -1, or the first i whose bounds or rows are impossible.
     """
     cdef:
         int64_t n = out.shape[0], width = out.shape[1], i, k, d, bad = -1
