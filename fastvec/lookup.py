@@ -300,13 +300,13 @@ def unit_rows(vectors: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows / np.where(norms > 0, norms, 1), np.float32)
 
 
-def lengths(rows: Array, workers: int | None = None) -> NDArray[np.floating[Any]]:
+def lengths(rows: Array) -> NDArray[np.floating[Any]]:
     """Return the Euclidean norm of each row of (n, D), also where squares are too great for a float; (n,).
 
     0 below `LEAST_NORM`: products of such rows are no more exact, so they count as zeros.
     """
     if rows.dtype in (np.float32, np.float16):
-        return search.row_norms(rows, workers)
+        return search.row_norms(rows)
     if rows.dtype.kind not in "fiub":
         raise TypeError(f"vectors of {rows.dtype}: numbers are needed")
     norms = np.empty(len(rows))

@@ -12,6 +12,7 @@ from fastvec.config import checked_workers
 from fastvec.errors import CorpusError
 from fastvec.formats import open_output
 from fastvec.phrases import FrozenPhrases, Phrases
+from fastvec.tensors import is_pipe
 from fastvec.text import Errors, Part, Progress, Source, scan
 
 
@@ -135,8 +136,8 @@ def phrase_passes(
     models: list[Phrases] = []
     with tempfile.TemporaryDirectory(prefix=".fastvec-", dir=output.parent) as folder:
         text = source
-        if source.exists() and not source.is_file() and not source.is_dir():
-            text = Path(folder) / "text"  # a pipe, which is read once
+        if is_pipe(source):
+            text = Path(folder) / "text"
             with source.open("rb") as pipe, text.open("wb") as copy:
                 shutil.copyfileobj(pipe, copy)
         for number in range(passes):

@@ -202,10 +202,15 @@ def open_tensors(path: StrPath, *, mmap: bool = True, verify: bool = False) -> T
     return Tensors(arrays, metadata, checked)
 
 
+def is_pipe(path: StrPath) -> bool:
+    """Tell whether `path` is a pipe or a device, which may be read once."""
+    given = Path(path)
+    return not given.is_file() and given.exists() and not given.is_dir()
+
+
 def check_regular(path: StrPath) -> None:
     """Raise FormatError for a pipe or a device: what is read of it to tell its format would be gone."""
-    given = Path(path)
-    if given.exists() and not given.is_file() and not given.is_dir():
+    if is_pipe(path):
         raise FormatError(
             f"{os.fspath(path)}: a pipe or a device; give a file, which can be read more than once"
         )
