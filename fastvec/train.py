@@ -30,11 +30,10 @@ Matrix = NDArray[np.float32]
 SPAN = 16_384
 """Tokens a kernel call."""
 HOT_ROWS = 512
-"""Most frequent words whose rows each of many threads keeps to itself between merges."""
+"""First rows of a matrix (frequent words, nodes near the root) that each thread keeps copies of between merges."""
 HOT_THREADS = 4
-"""From so many threads on they do. Fewer contend little, and learn faster from each other's every step."""
-HOT_NODES = 128
-"""Nodes below the root of the Huffman tree of which fewer threads, too, keep copies: every step writes to them."""
+"""From so many threads on they keep those of words. Fewer contend little, and learn faster from each other's every step;
+but two, too, keep those of nodes, since every step writes to them."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_TOKENS = 4_096
@@ -279,7 +278,7 @@ class _Run:
             return 0, 0, 0
         if self.threads >= HOT_THREADS:
             return HOT_ROWS, HOT_ROWS, HOT_ROWS
-        return 0, 0, HOT_NODES if self.config.hs and self.threads > 1 else 0
+        return 0, 0, HOT_ROWS if self.config.hs and self.threads > 1 else 0
 
     def _hot_scales(self, hot: tuple[int, int, int]) -> tuple[NDArray[np.float32], ...]:
         """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""

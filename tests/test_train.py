@@ -181,12 +181,11 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
 
 
 @pytest.mark.parametrize(
-    ("workers", "hs", "kept"), [(1, 1, None), (2, 0, None), (2, 1, (0, 0, 3)), (4, 1, (5, 5, 5))]
+    ("workers", "hs", "kept"), [(1, 1, None), (2, 0, None), (2, 1, (0, 0, 5)), (4, 1, (5, 5, 5))]
 )
 def test_what_threads_keep_copies_of(recorder, sentences, workers, hs, kept, monkeypatch):
     """From two threads on the upper nodes, from four on the first rows of all matrices; in short trainings nothing."""
     monkeypatch.setattr(training, "HOT_ROWS", 5)
-    monkeypatch.setattr(training, "HOT_NODES", 3)
     monkeypatch.setattr(training, "HOT_SPANS", 1)
     Model(sentences, workers=workers, hs=hs).train()
     assert {tuple(map(len, scales)) for scales in recorder.hot} == ({kept} if kept else set())

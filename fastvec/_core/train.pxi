@@ -15,8 +15,8 @@ from fastvec._core.rng cimport KEEP, LOSS, NOISE, SHRINK, below, draw, stream_ke
 from fastvec._core.sampling cimport Alias, is_kept, noise_word
 from fastvec._core.types cimport FV_MAX_ROWS, GROUP, MAX_CODE, MAX_NEGATIVE, MAX_POSITIVE, MAX_TARGETS
 from fastvec._core.types cimport Group, Inputs, Lists, Objective, Reader, Rows
-from fastvec._core.vec cimport FV_IN_ORDER, FV_ROW_ALIGN, VF_WIDTH, fv_add_row, fv_blend_row, fv_block, fv_block_loss
-from fastvec._core.vec cimport fv_block_step, fv_bound, fv_fetch_row, fv_merge_row, fv_mix, fv_prefetch
+from fastvec._core.vec cimport FV_IN_ORDER, FV_PAIRS, FV_ROW_ALIGN, VF_WIDTH, fv_add_row, fv_blend_row, fv_block
+from fastvec._core.vec cimport fv_block_loss, fv_block_step, fv_bound, fv_fetch_row, fv_merge_row, fv_mix, fv_prefetch
 from fastvec._core.vec cimport fv_sum_rows, fv_try_lock, fv_unlock, fv_unmix, fv_weigh_in_order, fv_weigh_others
 from fastvec._core.vec cimport fv_step_in_order, fv_windows
 
@@ -90,7 +90,7 @@ cdef class Worker:
         fv_block block
         float *weight
         float *label
-        float products[FV_MAX_ROWS * FV_MAX_ROWS]
+        float products[FV_PAIRS]
         int32_t labelled           # rows at the head of `label` that are 1, where there are no nodes
         void *scratch              # holds weight, block.g, label, dx, hidden
         void *mix_scratch          # holds mix, bag_sums

@@ -43,9 +43,12 @@ enum {
     FV_MAX_ROWS = 16,  /* input rows of a block */
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
     FV_IN_ORDER = 6,   /* rows of Y of a block in order: no more than any VF_UPDATE */
+    FV_PAIRS = 16,     /* of these, rounded up to four */
     FV_ROW_STRIPS = 7, /* registers of a single row, old and new, that the register file holds: 16 with two to work in */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
+
+#define FV_PAIR(j, k) ((j) * ((j) - 1) / 2 + (k)) /* the place of a pair of rows, k < j */
 
 typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
@@ -56,7 +59,7 @@ typedef struct {
     const float *weight;  /* n x FV_MAX_ROWS */
     float alpha, bound;
     float *g;             /* scratch: n x FV_MAX_ROWS */
-    float *products;      /* in order: scratch, FV_MAX_ROWS x FV_MAX_ROWS; n <= FV_IN_ORDER, weights beyond m are 0 */
+    float *products;      /* in order: scratch, FV_PAIRS; n <= FV_IN_ORDER, weights beyond m are 0 */
     float *dx;            /* scratch: FV_MAX_ROWS * width */
     int64_t width;
     int m, n;
@@ -124,12 +127,18 @@ static FV_INLINE void fv_products(float *const *x, int m, float *const *y, int n
     }
 }
 
-/* The products of each of n rows with those after it: of i with j > i, and some more. */
+/* The products of each pair of n rows: of k with j > k, to s[FV_PAIR(j, k)]. */
 static FV_INLINE void fv_products_of_pairs(const int n, float *const *y, int64_t width, float *s) {
-    int i;
-    FV_UNROLL for (i = 0; i < n - 1; i += VF_ROWS)
-        fv_products_with(n - 1 - i, y + i, n - 1 - i < VF_ROWS ? n - 1 - i : VF_ROWS, y + i + 1, width,
-                         s + (i + 1) * FV_MAX_ROWS + i);
+    vf acc[FV_PAIRS];
+    int64_t d;
+    int j, k;
+    FV_UNROLL for (k = 0; k < FV_PAIRS; k++) acc[k] = vf_set1(0.0f);
+    for (d = 0; d < width; d += VF_WIDTH)
+        FV_UNROLL for (j = 1; j < n; j++) {
+            const vf a = vf_load(y[j] + d);
+            FV_UNROLL for (k = 0; k < j; k++) acc[FV_PAIR(j, k)] = vf_fma(a, vf_load(y[k] + d), acc[FV_PAIR(j, k)]);
+        }
+    FV_UNROLL for (k = 0; k < FV_PAIR(n, 0); k += 4) vf_sum4(acc[k], acc[k + 1], acc[k + 2], acc[k + 3], s + k);
 }
 
 /* The products of each of `own` rows with the one of its number; those with the other rows are not needed. */
@@ -178,13 +187,12 @@ static FV_INLINE void fv_gradient_in_order(const int n, const fv_block *b) {
         const vf label = vf_load(b->label + i);
         vf done[FV_IN_ORDER];
         FV_UNROLL for (j = 0; j < n; j++) {
-            const float *const product = b->products + j * FV_MAX_ROWS;
             float *const g = b->g + j * FV_MAX_ROWS + i;
             vf old, slope, change = none, scale;
             scale = vf_min(vf_mul(alpha, vf_load(b->weight + j * FV_MAX_ROWS + i)), bound);
             old = vf_sigmoid(vf_load(g));
             slope = vf_mul(old, vf_sub(one, old));
-            FV_UNROLL for (k = 0; k < j; k++) change = vf_fma(vf_set1(product[k]), done[k], change);
+            FV_UNROLL for (k = 0; k < j; k++) change = vf_fma(vf_set1(b->products[FV_PAIR(j, k)]), done[k], change);
             done[j] = vf_mul(scale, vf_sub(label, vf_max(none, vf_min(one, vf_fma(slope, change, old)))));
             vf_store(g, done[j]);
         }
@@ -236,7 +244,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
         }
         FV_UNROLL for (j = 0; j < columns; j++) {
             FV_UNROLL for (k = 0; in_order && k < j; k++)
-                now[j] = vf_fma(vf_set1(b->products[j * FV_MAX_ROWS + k]), now[k], now[j]);
+                now[j] = vf_fma(vf_set1(b->products[FV_PAIR(j, k)]), now[k], now[j]);
             vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
         }
     }
@@ -315,11 +323,10 @@ static FV_INLINE void fv_step_of_rows_in_order(const int n, const fv_block *b) {
     float *g[FV_IN_ORDER];
     int j;
     FV_UNROLL for (j = 0; j < n; j++) g[j] = b->g + j * FV_MAX_ROWS;
-    memset(b->g, 0, n * FV_MAX_ROWS * sizeof(float)); /* lanes beyond m, that no product may find filled */
     fv_products_with(n, b->x, b->m, b->y, b->width, b->g);
     fv_products_of_pairs(n, b->y, b->width, b->products);
     fv_gradient_in_order(n, b);
-    fv_products_of_pairs(n, g, FV_MAX_ROWS, b->products);
+    fv_products_of_pairs(n, g, (b->m + VF_WIDTH - 1) / VF_WIDTH * VF_WIDTH, b->products);
     fv_update_tile(n, 1, 1, 0, 0, 1, b, 0);
 }
 

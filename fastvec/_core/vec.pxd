@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 cdef extern from "vec.h" nogil:
     enum:
         FV_IN_ORDER
+        FV_PAIRS
         FV_ROW_ALIGN
         VF_WIDTH
     ctypedef struct fv_block:
