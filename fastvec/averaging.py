@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastvec.config import TrainConfig
 from fastvec.vocab import Huffman
 
-SETTLED = 64.0
+SETTLED = 512.0
 """Updates in an interval from which on a row counts as settled; measured, docs/architecture.md."""
 
 
@@ -50,6 +50,15 @@ def expected_updates(
         steps = np.repeat(share, np.diff(tree.offsets))
         nodes = np.bincount(tree.path >> 1, steps, len(counts)).astype(np.float64)
     return inputs, outputs, nodes
+
+
+def merge_intervals(parts: int) -> NDArray[np.int32]:
+    """Return after how many intervals each part of the hot rows is merged: int32 array of `parts`.
+
+    Rows stand in the order of frequency: by Zipf's law those of part p are updated about 1 / (p + 1) times as often as
+    those of part 0, so they are merged as many times more seldom. In powers of two, for so does the tree halve.
+    """
+    return np.array([1 << (part + 1).bit_length() - 1 for part in range(parts)], np.int32)
 
 
 def damped_scale(updates: NDArray[np.float64], replicas: int) -> NDArray[np.float32]:

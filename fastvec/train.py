@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.averaging import damped_scale, expected_updates
+from fastvec.averaging import damped_scale, expected_updates, merge_intervals
 from fastvec.config import LARGEST, TrainConfig, available_cores
 from fastvec.corpus import EncodedCorpus
 from fastvec.errors import CorpusError, StopTraining, TrainingError
@@ -32,8 +32,8 @@ SPAN = 16_384
 HOT_ROWS = 512
 """First rows of a matrix (frequent words, nodes near the root) that each thread keeps copies of between merges."""
 HOT_THREADS = 4
-"""From so many threads on they keep those of words. Fewer contend little, and learn faster from each other's every step;
-but two, too, keep those of nodes, since every step writes to them."""
+"""From so many threads on they keep all of these. Fewer contend little, and learn faster from each other's every step;
+but a tree's nodes are written to by every step, so two, too, keep those, and in skip-gram the words that meet them."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_TOKENS = 4_096
@@ -184,6 +184,7 @@ class _Run:
         self.failure: BaseException | None = None
         self.merge_locks = np.zeros(MERGE_PARTS, np.int32)
         self.merge_interval = max(MERGE_LEAST, MERGE_TOKENS // self.threads)
+        self.merge_every = merge_intervals(MERGE_PARTS)
         hot = self._hot_rows()
         self.scales = self._hot_scales(hot) if any(hot) else None
         self._span_lock = threading.Lock()
@@ -269,7 +270,7 @@ class _Run:
             with_loss=self.losses is not None,
         )
         if self.scales:
-            worker.keep_hot_rows(*self.scales, self.merge_locks, self.merge_interval)
+            worker.keep_hot_rows(*self.scales, self.merge_locks, self.merge_interval, self.merge_every)
         return worker
 
     def _hot_rows(self) -> tuple[int, int, int]:
@@ -278,7 +279,9 @@ class _Run:
             return 0, 0, 0
         if self.threads >= HOT_THREADS:
             return HOT_ROWS, HOT_ROWS, HOT_ROWS
-        return 0, 0, HOT_ROWS if self.config.hs and self.threads > 1 else 0
+        if self.config.hs and self.threads > 1:
+            return HOT_ROWS if self.config.sg else 0, 0, HOT_ROWS
+        return 0, 0, 0
 
     def _hot_scales(self, hot: tuple[int, int, int]) -> tuple[NDArray[np.float32], ...]:
         """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""
@@ -288,7 +291,12 @@ class _Run:
         centres = tokens * float((counts * kept).sum()) / max(1, int(counts.sum()))
         bags = self.weights.bags is not None
         updates = expected_updates(counts, kept, self.config, self.tree, bags=bags)
-        return tuple(damped_scale(u[:n] * centres, self.threads) for u, n in zip(updates, hot, strict=True))
+        scales = []
+        for u, n in zip(updates, hot, strict=True):
+            first = np.arange(MERGE_PARTS + 1) * min(n, len(u)) // MERGE_PARTS  # rows of the parts
+            between = centres * np.repeat(self.merge_every, np.diff(first))  # two merges of a row
+            scales.append(damped_scale(u[: first[-1]] * between, self.threads))
+        return tuple(scales)
 
     def progress(self, seconds: float) -> Progress:
         """Return where the run stands."""

@@ -125,9 +125,9 @@ class Recorder:
                 self.rows, self.stop = (x, y), stop
                 recorder.options.append(options)
 
-            def keep_hot_rows(self, x, y, nodes, locks, interval):
+            def keep_hot_rows(self, x, y, nodes, locks, interval, every):
                 recorder.hot.append((x, y, nodes))
-                recorder.locks.append((locks, interval))
+                recorder.locks.append((locks, interval, every))
 
             def merge(self):
                 with recorder.lock:
@@ -175,23 +175,32 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     else:
         assert len(recorder.hot) == workers
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
-        locks, intervals = zip(*recorder.locks, strict=True)
+        locks, intervals, every = zip(*recorder.locks, strict=True)
         assert all(each is locks[0] for each in locks) and len(locks[0]) == training.MERGE_PARTS
+        assert {len(each) for each in every} == {training.MERGE_PARTS}
         assert set(intervals) == {training.MERGE_TOKENS // workers}
 
 
 @pytest.mark.parametrize(
-    ("workers", "hs", "kept"), [(1, 1, None), (2, 0, None), (2, 1, (0, 0, 5)), (4, 1, (5, 5, 5))]
+    ("workers", "options", "kept"),
+    [
+        (1, {"hs": 1}, None),
+        (2, {}, None),
+        (2, {"hs": 1}, (5, 0, 5)),
+        (2, {"hs": 1, "sg": 0}, (0, 0, 5)),
+        (4, {"hs": 1, "sg": 0}, (5, 5, 5)),
+    ],
 )
-def test_what_threads_keep_copies_of(recorder, sentences, workers, hs, kept, monkeypatch):
-    """From two threads on the upper nodes, from four on the first rows of all matrices; in short trainings nothing."""
+def test_what_threads_keep_copies_of(recorder, sentences, workers, options, kept, monkeypatch):
+    """From two threads on the upper nodes, and what skip-gram pairs with them; from four on the first rows of all
+    matrices; in short trainings nothing."""
     monkeypatch.setattr(training, "HOT_ROWS", 5)
     monkeypatch.setattr(training, "HOT_SPANS", 1)
-    Model(sentences, workers=workers, hs=hs).train()
+    Model(sentences, workers=workers, **options).train()
     assert {tuple(map(len, scales)) for scales in recorder.hot} == ({kept} if kept else set())
     recorder.hot.clear()
     monkeypatch.setattr(training, "HOT_SPANS", 10**9)
-    Model(sentences, workers=workers, hs=hs).train()
+    Model(sentences, workers=workers, **options).train()
     assert not recorder.hot
 
 

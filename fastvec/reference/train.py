@@ -168,7 +168,8 @@ class Worker:
         self.stop, self.with_loss = stop, with_loss
         self.loss = self.pairs = 0.0
         self.scales: tuple[NDArray[np.float32], ...] = ()
-        self.locks, self.interval = np.empty(0, np.int32), len(tokens)
+        self.locks, self.interval, self.intervals = np.empty(0, np.int32), len(tokens), 0
+        self.every = np.empty(0, np.int32)
 
     def keep_hot_rows(
         self,
@@ -177,12 +178,15 @@ class Worker:
         node_scale: NDArray[np.float32],
         locks: NDArray[np.int32],
         interval: int,
+        every: NDArray[np.int32],
     ) -> None:
         """Work on own copies of the first rows; the rows behind them stay shared."""
         if self.scales or not (len(locks) and interval >= 1):
             raise ValueError(f"{len(locks)} locks and an interval of {interval} tokens: at least one, once")
+        if len(every) != len(locks) or (every < 1).any():
+            raise ValueError(f"intervals of {len(every)} parts, of {len(locks)}: 1 or more for each")
         self.scales = scales = input_scale, output_scale, node_scale
-        self.locks, self.interval = locks, interval
+        self.locks, self.interval, self.every = locks, interval, every
         rows = [r if r is not None else np.empty((0, 1), np.float32) for r in self.shared]
         self.hot = [r[: len(s)].copy() for r, s in zip(rows, scales, strict=True)]
         self.base = [hot.copy() for hot in self.hot]
@@ -218,7 +222,9 @@ class Worker:
         for begin in range(start, stop, self.interval):
             end = min(begin + self.interval, stop)
             reached = self._train_interval(begin, end, alpha - alpha_step * (begin - start), alpha_step)
-            for part in np.flatnonzero(self.locks == 0):  # the others are merging: later
+            self.intervals += 1
+            due = (self.intervals + np.arange(len(self.every))) % self.every == 0
+            for part in np.flatnonzero(due & (self.locks == 0)):  # the others are merging: later
                 self._merge_part(int(part))
             if self.stop[0]:
                 return reached
