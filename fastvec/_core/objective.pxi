@@ -65,10 +65,9 @@ cdef inline void _add_path(const Objective *o, Group *g, int32_t word) noexcept 
     for s in range(length):
         label[s] = <float>(1 - (path[s] & 1))
         count[s] = 1
-    for s in range(length):
         y[s] = (hot if path[s] >> 1 < n_hot else shared) + (path[s] >> 1) * stride
-    for s in range(UPPER_NODES, length):
-        fv_fetch_row(y[s], width)
+        if s >= UPPER_NODES:
+            fv_fetch_row(y[s], width)
     g.n += length
 
 

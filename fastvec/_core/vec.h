@@ -209,7 +209,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
     float *const *x = b->x, *const *y = b->y + j0, *const *y_new = b->y_new + j0;
     float *const *ahead = apart ? b->ahead : b->ahead + j0, *const *newest = b->newest;
     float *const dx0 = b->dx;
-    const float *const g0 = b->g + j0 * FV_MAX_ROWS;
+    const float *const g0 = b->g + j0 * FV_MAX_ROWS, *const products = b->products;
     const int64_t width = b->width, m = b->m;
     int64_t d, i;
     int j, k;
@@ -244,7 +244,7 @@ static FV_INLINE void fv_update_tile(const int columns, const int first, const i
         }
         FV_UNROLL for (j = 0; j < columns; j++) {
             FV_UNROLL for (k = 0; in_order && k < j; k++)
-                now[j] = vf_fma(vf_set1(b->products[FV_PAIR(j, k)]), now[k], now[j]);
+                now[j] = vf_fma(vf_set1(products[FV_PAIR(j, k)]), now[k], now[j]);
             vf_store((apart ? y_new[j] : y[j]) + d, now[j]);
         }
     }
