@@ -206,8 +206,10 @@ class Edits(Sharing):
         Raises
         ------
         ValueError
-            If the vectors are of another size.
+            If the vectors are of another size; TypeError, if `other` is no such set.
         """
+        if not isinstance(other, Edits):
+            raise TypeError(f"other={other!r}: KeyedVectors are needed")
         if other.vector_size != self.vector_size:
             raise ValueError(f"vectors of {other.vector_size} numbers do not fit these of {self.vector_size}")
         if conflict not in ("first", "second", "mean"):

@@ -117,6 +117,8 @@ class KeyedVectors(Measures, Batches, Smaller):
         if topn is not None and topn < 1:
             return []
         narrowed = bool(clip_start or clip_end or restrict_vocab)
+        if indexer is not None and not hasattr(indexer, "most_similar"):
+            raise TypeError(f"indexer={indexer!r}: an object with most_similar(vector, topn) is needed")
         if isinstance(indexer, Index):
             index: Index | None = self.fitting(indexer, narrowed)
         else:

@@ -327,8 +327,37 @@ class PhraseCounts(Mapping[str, int]):
         pairs.count(places[line])
         return pairs, ids
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is counted: words and their bounds, steps, and rows of pairs."""
+        text, offsets = self.table.words()
+        step_left, step_connector = self.table.steps()
+        left, right, count = self.table.rows()
+        return {
+            "words": text,
+            "offsets": offsets,
+            "step_left": step_left,
+            "step_connector": step_connector,
+            "left": left,
+            "right": right,
+            "counts": count,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], delimiter: str) -> "PhraseCounts":
+        """Return what `arrays` holds; every number in it is checked on the way, but for the words' bounds."""
+        arrays["words"].tobytes().decode()
+        counts = cls(delimiter)
+        ids = counts.table.add_words(arrays["words"], arrays["offsets"])
+        if not np.array_equal(ids, np.arange(len(ids))):
+            raise ValueError("a word stands twice")
+        steps = counts.table.add_steps(arrays["step_left"], arrays["step_connector"])
+        if not np.array_equal(steps, np.arange(len(steps), dtype=np.uint32) | np.uint32(1 << 31)):
+            raise ValueError("a step stands twice")
+        counts.table.add_rows(arrays["left"], arrays["right"], arrays["counts"])
+        return counts
+
     def __reduce__(self) -> Any:
-        raise TypeError("counts of phrases are stored by Phrases.save")
+        return PhraseCounts.from_arrays, (self.arrays(), self._delimiter.decode())
 
 
 def strings(texts: Texts) -> list[str]:

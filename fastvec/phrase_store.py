@@ -22,22 +22,9 @@ _OWN = {"default": "original_scorer", "npmi": "npmi_scorer"}
 
 def save_phrases(model: Any, path: StrPath) -> None:
     """Write a `Phrases`: words, steps and rows of its counts."""
-    table = model.vocab.table
-    text, offsets = table.words()
-    step_left, step_connector = table.steps()
-    left, right, count = table.rows()
-    arrays = {
-        "words": text,
-        "offsets": offsets,
-        "step_left": step_left,
-        "step_connector": step_connector,
-        "left": left,
-        "right": right,
-        "counts": count,
-    }
     names = ("min_count", "threshold", "max_vocab_size", "min_reduce", "delimiter", "progress_per")
     state = {name: getattr(model, name) for name in (*names, "corpus_word_count")}
-    save_tensors(path, arrays, _metadata("Phrases", model, state))
+    save_tensors(path, model.vocab.arrays(), _metadata("Phrases", model, state))
 
 
 def save_frozen(model: Any, path: StrPath) -> None:
@@ -165,20 +152,11 @@ def _offsets(tensors: Tensors) -> Any:
 
 
 def _counts(tensors: Tensors, delimiter: str) -> PhraseCounts:
-    """Build the table again; every number in it is checked on the way."""
-    text, offsets = _array(tensors, "words", np.uint8), _offsets(tensors)
-    text.tobytes().decode()
-    counts = PhraseCounts(delimiter)
-    ids = counts.table.add_words(text, offsets)
-    if not np.array_equal(ids, np.arange(len(ids))):
-        raise ValueError("a word stands twice")
-    steps = counts.table.add_steps(
-        _array(tensors, "step_left", np.uint32), _array(tensors, "step_connector", np.int32)
-    )
-    if not np.array_equal(steps, np.arange(len(steps), dtype=np.uint32) | np.uint32(1 << 31)):
-        raise ValueError("a step stands twice")
-    counts.table.add_rows(*(_array(tensors, n, t) for n, t in _ROWS))
-    return counts
+    arrays = {name: _array(tensors, name, dtype) for name, dtype in _ARRAYS.items()}
+    return PhraseCounts.from_arrays(arrays | {"offsets": _offsets(tensors)}, delimiter)
 
 
-_ROWS = (("left", np.uint32), ("right", np.uint32), ("counts", np.int64))
+_ARRAYS = {
+    "words": np.uint8, "step_left": np.uint32, "step_connector": np.int32, "left": np.uint32, "right": np.uint32,
+    "counts": np.int64,
+}  # fmt: skip

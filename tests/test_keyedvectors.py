@@ -311,6 +311,8 @@ def test_indexer_is_asked(kv):
             return vector.tolist(), topn
 
     assert kv.most_similar("far north", topn=3, indexer=Indexer()) == ([0, 1], 3)
+    with pytest.raises(TypeError, match="indexer=5: an object with most_similar"):
+        kv.most_similar("far north", indexer=5)
 
 
 def test_similarities(kv):

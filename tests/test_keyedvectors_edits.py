@@ -231,6 +231,8 @@ def test_merge(kv, mapped, conflict, east):
         kv.merge(KeyedVectors(3))
     with pytest.raises(ValueError, match="conflict='both'"):
         kv.merge(other, "both")
+    with pytest.raises(TypeError, match="other=5: KeyedVectors are needed"):
+        kv.merge(5)
 
 
 def test_sorting_keeps_equal_ones_in_order(kv):

@@ -58,9 +58,24 @@ def test_an_iteration_goes_by_the_phrases_at_its_beginning(model):
     assert next(iter(joined)) == ["new", "york_is"]
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+COPIED = pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+)
+
+
+@COPIED
 def test_frozen_phrases_are_copied_after_use(model, duplicate):
     frozen = model.freeze()
     joined = frozen[SENTENCES[0]]
     other = duplicate(frozen)
     assert type(other) is FrozenPhrases and other[SENTENCES[0]] == joined == ["new_york", "is"]
+
+
+@COPIED
+def test_phrases_are_copied_with_their_counts(duplicate):
+    model = Phrases([["bank", "of", "a", "city"]] * 9, min_count=1, connector_words={"of", "a"})
+    other = duplicate(model)
+    assert dict(other.vocab) == dict(model.vocab) and "bank_of_a_city" in other.vocab
+    assert other.export_phrases() == model.export_phrases()
+    other.add_vocab([["a", "new", "word"]])
+    assert "word" in other.vocab and "word" not in model.vocab
