@@ -1,10 +1,10 @@
 """The merge of replicas: by how much each replica's change to a row counts.
 
 Replicas of rows diverge for a while, then exchange what changed: ``shared += scale * (mine - base)`` for each
-replica. A row that was updated a few times in the interval is summed (scale 1), as one process would have done; a row
-that has long settled within it would overshoot by summing, and is averaged (scale 1/n). Between the two:
+replica. A row that was updated a few times since the last merge is summed (scale 1), as one process would have done; a
+row that has long settled since would overshoot by summing, and is averaged (scale 1/n). Between the two:
 
-    scale = clamp(SETTLED / U, 1/n, 1),    U = updates the row is expected to get in an interval, in all replicas
+    scale = clamp(SETTLED / U, 1/n, 1),    U = updates the row is expected to get between two merges, in all replicas
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from fastvec.config import TrainConfig
 from fastvec.vocab import Huffman
 
 SETTLED = 512.0
-"""Updates in an interval from which on a row counts as settled; measured, docs/architecture.md."""
+"""Updates between two merges from which on a row counts as settled; measured, docs/architecture.md."""
 
 
 def expected_updates(
@@ -53,14 +53,14 @@ def expected_updates(
 
 
 def merge_intervals(parts: int) -> NDArray[np.int32]:
-    """Return after how many intervals each part of the hot rows is merged: int32 array of `parts`.
+    """Return how many intervals lie between two merges of each part of the hot rows: int32 array of `parts`.
 
-    Rows stand in the order of frequency: by Zipf's law those of part p are updated about 1 / (p + 1) times as often as
-    those of part 0, so they are merged as many times more seldom. In powers of two, for so does the tree halve.
+    Rows stand in the order of frequency, and by Zipf's law the last row of part p is updated 1 / (p + 1) times as often
+    as that of part 0: powers of two up to p + 1, so that merges of different parts spread over the intervals.
     """
     return np.array([1 << (part + 1).bit_length() - 1 for part in range(parts)], np.int32)
 
 
 def damped_scale(updates: NDArray[np.float64], replicas: int) -> NDArray[np.float32]:
-    """Return the scale of each row, given the `updates` it is expected to get in an interval, in all `replicas`."""
+    """Return the scale of each row, given the `updates` it is expected to get between merges, in all `replicas`."""
     return np.clip(SETTLED / np.maximum(updates, SETTLED), 1 / replicas, 1).astype(np.float32)

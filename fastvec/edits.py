@@ -206,7 +206,9 @@ class Edits(Sharing):
         Raises
         ------
         ValueError
-            If the vectors are of another size; TypeError, if `other` is no such set.
+            If the vectors are of another size.
+        TypeError
+            If `other` is no such set.
         """
         if not isinstance(other, Edits):
             raise TypeError(f"other={other!r}: KeyedVectors are needed")

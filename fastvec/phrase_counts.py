@@ -344,7 +344,8 @@ class PhraseCounts(Mapping[str, int]):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], delimiter: str) -> "PhraseCounts":
-        """Return what `arrays` holds; every number in it is checked on the way, but for the words' bounds."""
+        """Return what `arrays` holds; every number in it is checked on the way."""
+        check_bounds(arrays["words"], arrays["offsets"])
         arrays["words"].tobytes().decode()
         counts = cls(delimiter)
         ids = counts.table.add_words(arrays["words"], arrays["offsets"])
@@ -358,6 +359,12 @@ class PhraseCounts(Mapping[str, int]):
 
     def __reduce__(self) -> Any:
         return PhraseCounts.from_arrays, (self.arrays(), self._delimiter.decode())
+
+
+def check_bounds(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+    """Raise a ValueError unless `offsets` cut the text into words."""
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(text) or np.any(np.diff(offsets) < 0):
+        raise ValueError("the words' bounds are out of order")
 
 
 def strings(texts: Texts) -> list[str]:

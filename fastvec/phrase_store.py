@@ -11,7 +11,7 @@ import numpy as np
 from fastvec import formats
 from fastvec.errors import FormatError
 from fastvec.formats import gensim
-from fastvec.phrase_counts import PhraseCounts, strings
+from fastvec.phrase_counts import PhraseCounts, check_bounds, strings
 from fastvec.tensors import Tensors, open_tensors, save_tensors
 from fastvec.words import WordTable
 
@@ -99,7 +99,9 @@ def _own(path: StrPath) -> tuple[str, dict[str, Any]]:
             state["vocab"] = _counts(tensors, state["delimiter"])
         else:
             scores = _array(tensors, "scores", np.float64)
-            words = strings((_array(tensors, "words", np.uint8), _offsets(tensors)))
+            texts = _array(tensors, "words", np.uint8), _array(tensors, "offsets", np.int64)
+            check_bounds(*texts)
+            words = strings(texts)
             state["phrasegrams"] = dict(zip(words, scores.tolist(), strict=True))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as problem:
         raise FormatError(f"{os.fspath(path)}: the phrases are damaged: {problem}") from problem
@@ -139,24 +141,12 @@ def _array(tensors: Tensors, name: str, dtype: Any) -> Any:
     return np.ascontiguousarray(array)
 
 
-def _offsets(tensors: Tensors) -> Any:
-    offsets = _array(tensors, "offsets", np.int64)
-    if (
-        not len(offsets)
-        or offsets[0] != 0
-        or offsets[-1] != len(tensors["words"])
-        or np.any(np.diff(offsets) < 0)
-    ):
-        raise ValueError("the words' bounds are out of order")
-    return offsets
-
-
 def _counts(tensors: Tensors, delimiter: str) -> PhraseCounts:
     arrays = {name: _array(tensors, name, dtype) for name, dtype in _ARRAYS.items()}
-    return PhraseCounts.from_arrays(arrays | {"offsets": _offsets(tensors)}, delimiter)
+    return PhraseCounts.from_arrays(arrays, delimiter)
 
 
 _ARRAYS = {
-    "words": np.uint8, "step_left": np.uint32, "step_connector": np.int32, "left": np.uint32, "right": np.uint32,
-    "counts": np.int64,
+    "words": np.uint8, "offsets": np.int64, "step_left": np.uint32, "step_connector": np.int32, "left": np.uint32,
+    "right": np.uint32, "counts": np.int64,
 }  # fmt: skip

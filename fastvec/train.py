@@ -37,7 +37,7 @@ but a tree's nodes are written to by every step, so two, too, keep those, and in
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_TOKENS = 4_096
-"""Tokens that all threads together train on between two merges of a thread."""
+"""Tokens that all threads together train on between two merges of the hottest rows by a thread."""
 MERGE_LEAST = 512
 """... but a thread no fewer than these: a merge takes as long as some tens of tokens."""
 MERGE_PARTS = 16
@@ -183,7 +183,7 @@ class _Run:
         self.losses: deque[tuple[float, float]] | None = deque(maxlen=LOSS_SPANS) if with_loss else None
         self.failure: BaseException | None = None
         self.merge_locks = np.zeros(MERGE_PARTS, np.int32)
-        self.merge_interval = max(MERGE_LEAST, MERGE_TOKENS // self.threads)
+        self.merge_interval = SPAN // -(-SPAN // max(MERGE_LEAST, MERGE_TOKENS // self.threads))  # whole ones
         self.merge_every = merge_intervals(MERGE_PARTS)
         hot = self._hot_rows()
         self.scales = self._hot_scales(hot) if any(hot) else None

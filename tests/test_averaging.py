@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec.averaging import SETTLED, damped_scale, expected_updates
+from fastvec.averaging import SETTLED, damped_scale, expected_updates, merge_intervals
 from fastvec.config import TrainConfig
 
 COUNTS = np.array([16, 1])
@@ -25,6 +25,10 @@ def test_rare_rows_are_summed_and_frequent_ones_averaged():
     scale = damped_scale(updates, replicas=4)
     assert scale.dtype == np.float32
     assert scale.tolist() == [1, 1, 1, 0.5, 0.25, 0.25]
+
+
+def test_colder_parts_are_merged_more_seldom():
+    assert merge_intervals(16).tolist() == [1, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8, 16]
 
 
 def test_one_replica_alone_is_taken_as_it_is():

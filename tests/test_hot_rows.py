@@ -39,16 +39,18 @@ def test_own_copies_of_hot_rows_and_their_merge(backend, every):
 
 
 @EVERY_COMPILED
+@pytest.mark.parametrize("words", [0, 7])
 @pytest.mark.parametrize("model", [name for name in MODELS if MODELS[name]["hs"]])
-def test_own_copies_of_upper_nodes_and_their_merge(backend, model):
-    """What two threads keep of a Huffman tree: the first nodes, and no rows of words."""
+def test_own_copies_of_upper_nodes_and_their_merge(backend, model, words):
+    """What two threads keep of a Huffman tree: the first nodes, and of words those of skip-gram."""
     case = Case(13, n_words=30, size=24, **MODELS[model])
     none, scales = np.empty(0, np.float32), np.linspace(0.5, 1, 7).astype(np.float32)
+    kept = scales[: 0 if "bags" in model else words]
     results = []
     for name, dtype in ((backend, np.float32), ("reference", np.float64)):
         matrices = case.matrices(dtype)
         worker = case.worker(name, *matrices)
-        worker.keep_hot_rows(none, none, scales, locks(), 30, always())
+        worker.keep_hot_rows(kept, none, scales, locks(), 30, always())
         for epoch in range(2):
             worker.train(0, 30, epoch, 0.05, 0)
             matrices[2][2, :24] += 1  # another thread's merge in between
@@ -79,14 +81,15 @@ def test_parts_are_merged_after_so_many_intervals_each(backend):
     case = Case(13, n_words=30, size=24)
     x, scale = case.input.copy(), np.ones(9, np.float32)
     worker = case.worker(backend, x, case.output.copy())
-    every = np.array([1, 4, 1000], np.int32)
-    worker.keep_hot_rows(scale, scale, np.empty(0, np.float32), locks(), len(case.tokens), every)
+    every, taken = np.array([1, 4, 1000], np.int32), locks()
+    worker.keep_hot_rows(scale, scale, np.empty(0, np.float32), taken, len(case.tokens), every)
     merged = []
     for epoch in range(8):
         before = x.copy()
+        taken[1] = epoch == 2  # when it is due: it stays so
         worker.train(0, len(case.tokens), epoch, 0.05, 0)
         merged.append([(x[rows] != before[rows]).any() for rows in (slice(3), slice(3, 6), slice(6, 9))])
-    assert [sum(part) for part in zip(*merged, strict=True)] == [8, 2, 0]
+    assert [np.flatnonzero(part).tolist() for part in zip(*merged, strict=True)] == [[*range(8)], [3, 7], []]
 
 
 @EVERY_COMPILED

@@ -12,8 +12,9 @@ import numpy as np
 import planted
 import pytest
 
-from fastvec import _backend
+from fastvec import _backend, averaging
 from fastvec import train as training
+from fastvec.averaging import merge_intervals
 from fastvec.config import TrainConfig
 from fastvec.corpus import count_and_encode
 from fastvec.errors import CorpusError, TrainingError
@@ -177,8 +178,8 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
         locks, intervals, every = zip(*recorder.locks, strict=True)
         assert all(each is locks[0] for each in locks) and len(locks[0]) == training.MERGE_PARTS
-        assert {len(each) for each in every} == {training.MERGE_PARTS}
-        assert set(intervals) == {training.MERGE_TOKENS // workers}
+        assert all(np.array_equal(each, merge_intervals(training.MERGE_PARTS)) for each in every)
+        assert set(intervals) == {training.SPAN}, "whole ones in a span"
 
 
 @pytest.mark.parametrize(
@@ -202,6 +203,26 @@ def test_what_threads_keep_copies_of(recorder, sentences, workers, options, kept
     monkeypatch.setattr(training, "HOT_SPANS", 10**9)
     Model(sentences, workers=workers, **options).train()
     assert not recorder.hot
+
+
+def test_scales_are_those_of_the_updates_between_two_merges_of_a_row(recorder, sentences, monkeypatch):
+    for name, value in {
+        "HOT_ROWS": 11,
+        "HOT_SPANS": 1,
+        "MERGE_PARTS": 4,
+        "MERGE_LEAST": 1,
+        "MERGE_TOKENS": 80,
+    }.items():
+        monkeypatch.setattr(training, name, value)
+    monkeypatch.setattr(averaging, "SETTLED", 30.0)
+    model = Model(sentences, workers=5, window=3)
+    model.train()
+    assert {interval for _, interval, _ in recorder.locks} == {16}
+    counts, x = model.vocab.counts, recorder.hot[0][0]
+    tokens = 5 * 16 * np.array([1, 1, 2, 2, 2, 2, 2, 2, 4, 4, 4])  # 11 rows in 4 parts, of 2, 3, 3 and 3
+    updates = tokens * 2 * 2 * counts[:11] / counts.sum()  # the mean window is 2, on both sides
+    np.testing.assert_allclose(x, np.clip(30 / updates, 1 / 5, 1), rtol=1e-6)
+    assert (x < 1).any() and (x > 1 / 5).any()
 
 
 def test_spans_come_in_another_order_each_epoch(recorder, sentences):

@@ -143,6 +143,25 @@ def test_a_number_that_is_not_finite_spreads_and_does_not_vanish(backend):
 
 
 @ALL
+@EVERY_MODEL
+def test_numbers_of_an_earlier_block_are_none_of_the_next_ones(backend, model):
+    """Scratch beyond a block's rows may hold NaN from the one before."""
+    case = Case(23, n_words=300, size=16, **MODELS[model])
+    matrices = case.matrices(np.float32)
+    worker = case.worker(backend, *matrices)
+    output = matrices[1] if matrices[2] is None else matrices[2]
+    fresh = [None if m is None else m.copy() for m in matrices]
+    output[::2] = np.nan
+    worker.train(0, len(case.tokens), 0, 0.05, 0)
+    assert np.isnan(matrices[0]).any()
+    for m, then in zip(matrices, fresh, strict=True):
+        if m is not None:
+            m[:] = then
+    worker.train(0, len(case.tokens), 0, 0.05, 0)
+    assert all(np.isfinite(m).all() for m in matrices if m is not None)
+
+
+@ALL
 def test_scores_beyond_the_range_of_exp_saturate(backend):
     case = Case(29, n_words=6, size=16)
     case.input *= 1e4

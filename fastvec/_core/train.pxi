@@ -85,9 +85,9 @@ cdef class Worker:
         const uint8_t *stop
         int32_t *locks             # of the parts of the hot rows that are merged one at a time
         int32_t parts
-        int64_t interval           # tokens after which they are,
-        const int32_t *every       # those of each part when so many intervals
-        int64_t intervals          # have passed
+        int64_t interval           # in tokens; parts are merged after some of these
+        const int32_t *every       # how many intervals lie between two merges of each part
+        int32_t *due               # how many are left until its next one
         object arrays
         fv_block block
         float *weight
@@ -142,7 +142,7 @@ cdef class Worker:
         self.lead = 1 if sg and tree is None else LEAD
         self.with_loss = with_loss
         self.stop = &stop[0]
-        self.locks, self.parts, self.interval, self.intervals = NULL, 0, tokens.shape[0], 0
+        self.locks, self.due, self.parts, self.interval = NULL, NULL, 0, tokens.shape[0]
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
         self.reader.keep = &keep[0]
         self.reader.window = window
@@ -225,6 +225,7 @@ cdef class Worker:
         free(self.inputs.rows.memory)
         free(self.objective.y.memory)
         free(self.objective.nodes.memory)
+        free(self.due)
 
     def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale, const float[::1] node_scale,
                       int32_t[::1] locks, int64_t interval, const int32_t[::1] every):
@@ -238,12 +239,12 @@ cdef class Worker:
             Zeros, the same for all threads. Into so many parts the copies are divided, each merged by one thread at
             a time.
         interval : int
-            Tokens after which `train` merges what is due and no other thread is merging.
+            Tokens after which `train` merges what is due and no other thread is merging; what another is stays due.
         every : int32 array of parts
-            After how many intervals each part is due; 1 or more.
+            How many intervals lie between two merges of each part; 1 or more.
         """
         cdef int64_t most = max(input_scale.shape[0], output_scale.shape[0], node_scale.shape[0]), part
-        cdef bint due = every.shape[0] == locks.shape[0]
+        cdef bint good = every.shape[0] == locks.shape[0]
         if (
             most > self.objective.noise.n_words or self.locks != NULL
             or (self.inputs.bags.offsets != NULL and input_scale.shape[0])
@@ -255,9 +256,14 @@ cdef class Worker:
         if not (1 <= locks.shape[0] <= 1 << 20 and interval >= 1):
             raise ValueError(f"{locks.shape[0]} locks and an interval of {interval} tokens: at least one of each")
         for part in range(every.shape[0]):
-            due = due and every[part] >= 1
-        if not due:
+            good = good and every[part] >= 1
+        if not good:
             raise ValueError(f"intervals of {every.shape[0]} parts, of {locks.shape[0]}: 1 or more for each")
+        self.due = <int32_t *>calloc(locks.shape[0], sizeof(int32_t))
+        if self.due == NULL:
+            raise MemoryError
+        for part in range(locks.shape[0]):
+            self.due[part] = every[part] - <int32_t>part % every[part]  # not all at once
         self.arrays += (input_scale, output_scale, node_scale, locks, every)
         self.locks, self.parts, self.interval, self.every = &locks[0], <int32_t>locks.shape[0], interval, &every[0]
         rows_keep(&self.inputs.rows, input_scale)
@@ -311,10 +317,10 @@ cdef class Worker:
                 reader_start(r, begin, end)
                 while self.stop[0] == 0 and reader_fill(r):
                     self.train_buffer(start, alpha, alpha_step)
-                self.intervals += 1
                 for part in range(self.parts):
-                    if (self.intervals + part) % self.every[part] == 0:
-                        self.merge_part(part)
+                    self.due[part] -= self.due[part] > 0
+                    if self.due[part] == 0 and self.merge_part(part):
+                        self.due[part] = self.every[part]
                 begin = end
         return stop if self.stop[0] == 0 else r.next
 

@@ -43,7 +43,7 @@ enum {
     FV_MAX_ROWS = 16,  /* input rows of a block */
     FV_ROW_ALIGN = 16, /* floats that a row's stride is a multiple of */
     FV_IN_ORDER = 6,   /* rows of Y of a block in order: no more than any VF_UPDATE */
-    FV_PAIRS = 16,     /* of these, rounded up to four */
+    FV_PAIRS = (FV_IN_ORDER * (FV_IN_ORDER - 1) / 2 + 3) / 4 * 4, /* pairs of these, rounded up to a multiple of four */
     FV_ROW_STRIPS = 7, /* registers of a single row, old and new, that the register file holds: 16 with two to work in */
     FV_GROUP = 4       /* centres that share a block, at most; so many input rows are new to the next one */
 };
@@ -320,13 +320,16 @@ static FV_INLINE void fv_update(const fv_block *b) {
 }
 
 static FV_INLINE void fv_step_of_rows_in_order(const int n, const fv_block *b) {
+    const int lanes = (b->m + VF_WIDTH - 1) / VF_WIDTH * VF_WIDTH;
     float *g[FV_IN_ORDER];
-    int j;
+    int i, j;
     FV_UNROLL for (j = 0; j < n; j++) g[j] = b->g + j * FV_MAX_ROWS;
     fv_products_with(n, b->x, b->m, b->y, b->width, b->g);
+    for (i = (b->m + VF_ROWS - 1) / VF_ROWS * VF_ROWS; i < lanes; i += VF_ROWS) /* no NaN of an earlier block */
+        FV_UNROLL for (j = 0; j < n; j++) memset(g[j] + i, 0, VF_ROWS * sizeof(float));
     fv_products_of_pairs(n, b->y, b->width, b->products);
     fv_gradient_in_order(n, b);
-    fv_products_of_pairs(n, g, (b->m + VF_WIDTH - 1) / VF_WIDTH * VF_WIDTH, b->products);
+    fv_products_of_pairs(n, g, lanes, b->products);
     fv_update_tile(n, 1, 1, 0, 0, 1, b, 0);
 }
 

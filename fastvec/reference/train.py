@@ -168,8 +168,8 @@ class Worker:
         self.stop, self.with_loss = stop, with_loss
         self.loss = self.pairs = 0.0
         self.scales: tuple[NDArray[np.float32], ...] = ()
-        self.locks, self.interval, self.intervals = np.empty(0, np.int32), len(tokens), 0
-        self.every = np.empty(0, np.int32)
+        self.locks, self.interval = np.empty(0, np.int32), len(tokens)
+        self.every = self.due = np.empty(0, np.int32)
 
     def keep_hot_rows(
         self,
@@ -187,6 +187,7 @@ class Worker:
             raise ValueError(f"intervals of {len(every)} parts, of {len(locks)}: 1 or more for each")
         self.scales = scales = input_scale, output_scale, node_scale
         self.locks, self.interval, self.every = locks, interval, every
+        self.due = every - np.arange(len(every), dtype=np.int32) % every
         rows = [r if r is not None else np.empty((0, 1), np.float32) for r in self.shared]
         self.hot = [r[: len(s)].copy() for r, s in zip(rows, scales, strict=True)]
         self.base = [hot.copy() for hot in self.hot]
@@ -222,10 +223,12 @@ class Worker:
         for begin in range(start, stop, self.interval):
             end = min(begin + self.interval, stop)
             reached = self._train_interval(begin, end, alpha - alpha_step * (begin - start), alpha_step)
-            self.intervals += 1
-            due = (self.intervals + np.arange(len(self.every))) % self.every == 0
-            for part in np.flatnonzero(due & (self.locks == 0)):  # the others are merging: later
+            self.due = np.maximum(self.due - 1, 0)
+            for part in np.flatnonzero(
+                (self.due == 0) & (self.locks == 0)
+            ):  # others are merging: they stay due
                 self._merge_part(int(part))
+                self.due[part] = self.every[part]
             if self.stop[0]:
                 return reached
         return stop
