@@ -4,7 +4,9 @@ Replicas of rows diverge for a while, then exchange what changed: ``shared += sc
 replica. A row that was updated a few times since the last merge is summed (scale 1), as one process would have done; a
 row that has long settled since would overshoot by summing, and is averaged (scale 1/n). Between the two:
 
-    scale = clamp(SETTLED / U, 1/n, 1),    U = updates the row is expected to get between two merges, in all replicas
+    scale = clamp(settled / U, 1/n, 1),    U = updates the row is expected to get between two merges, in all replicas
+
+An update is the larger, the higher the learning rate and the wider the windows: so many fewer of them settle a row.
 """
 
 import numpy as np
@@ -14,7 +16,8 @@ from fastvec.config import TrainConfig
 from fastvec.vocab import Huffman
 
 SETTLED = 512.0
-"""Updates between two merges from which on a row counts as settled; measured, docs/architecture.md."""
+"""Updates between two merges from which on a row counts as settled, at a learning rate of 0.025 and windows of three
+words on each side, the mean of gensim's defaults; measured, docs/architecture.md."""
 
 
 def expected_updates(
@@ -39,10 +42,9 @@ def expected_updates(
     at_least_once = np.maximum(counts, 1).astype(np.float64)
     share = at_least_once * kept
     share /= max(share.sum(), 1e-300)  # nothing may be kept at all
-    mean_window = (config.window + 1) / 2 if config.shrink_windows else config.window
     inputs = outputs = nodes = np.empty(0, np.float64)
     if not bags:
-        inputs = 2 * mean_window * share
+        inputs = 2 * mean_window(config) * share
     if config.negative:
         noise = at_least_once**config.ns_exponent
         outputs = share + config.negative * noise / noise.sum()
@@ -61,6 +63,16 @@ def merge_intervals(parts: int) -> NDArray[np.int32]:
     return np.array([1 << (part + 1).bit_length() - 1 for part in range(parts)], np.int32)
 
 
-def damped_scale(updates: NDArray[np.float64], replicas: int) -> NDArray[np.float32]:
+def mean_window(config: TrainConfig) -> float:
+    """Return the mean number of words that a window has on each side."""
+    return (config.window + 1) / 2 if config.shrink_windows else config.window
+
+
+def settled_updates(config: TrainConfig) -> float:
+    """Return the updates between two merges from which on a row counts as settled."""
+    return SETTLED * (0.025 * 3) / max(config.alpha * mean_window(config), 1e-9)
+
+
+def damped_scale(updates: NDArray[np.float64], replicas: int, settled: float) -> NDArray[np.float32]:
     """Return the scale of each row, given the `updates` it is expected to get between merges, in all `replicas`."""
-    return np.clip(SETTLED / np.maximum(updates, SETTLED), 1 / replicas, 1).astype(np.float32)
+    return np.clip(settled / np.maximum(updates, settled), 1 / replicas, 1).astype(np.float32)

@@ -206,7 +206,7 @@ class Edits(Sharing):
         Raises
         ------
         ValueError
-            If the vectors are of another size.
+            If the vectors are of another size, or these in a type that is not changed, as int8.
         TypeError
             If `other` is no such set.
         """

@@ -117,7 +117,9 @@ class KeyedVectors(Measures, Batches, Smaller):
         if topn is not None and topn < 1:
             return []
         narrowed = bool(clip_start or clip_end or restrict_vocab)
-        if indexer is not None and not hasattr(indexer, "most_similar"):
+        if indexer is not None and (
+            not callable(getattr(indexer, "most_similar", None)) or isinstance(indexer, (KeyedVectors, type))
+        ):
             raise TypeError(f"indexer={indexer!r}: an object with most_similar(vector, topn) is needed")
         if isinstance(indexer, Index):
             index: Index | None = self.fitting(indexer, narrowed)

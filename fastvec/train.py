@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.averaging import damped_scale, expected_updates, merge_intervals
+from fastvec.averaging import damped_scale, expected_updates, merge_intervals, settled_updates
 from fastvec.config import LARGEST, TrainConfig, available_cores
 from fastvec.corpus import EncodedCorpus
 from fastvec.errors import CorpusError, StopTraining, TrainingError
@@ -295,7 +295,7 @@ class _Run:
         for u, n in zip(updates, hot, strict=True):
             first = np.arange(MERGE_PARTS + 1) * min(n, len(u)) // MERGE_PARTS  # rows of the parts
             between = centres * np.repeat(self.merge_every, np.diff(first))  # two merges of a row
-            scales.append(damped_scale(u[: first[-1]] * between, self.threads))
+            scales.append(damped_scale(u[: first[-1]] * between, self.threads, settled_updates(self.config)))
         return tuple(scales)
 
     def progress(self, seconds: float) -> Progress:

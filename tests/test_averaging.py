@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec.averaging import SETTLED, damped_scale, expected_updates, merge_intervals
+from fastvec.averaging import SETTLED, damped_scale, expected_updates, merge_intervals, settled_updates
 from fastvec.config import TrainConfig
 
 COUNTS = np.array([16, 1])
@@ -22,9 +22,23 @@ def test_updates_of_one_centre_by_hand():
 
 def test_rare_rows_are_summed_and_frequent_ones_averaged():
     updates = np.array([0, 1, SETTLED, 2 * SETTLED, 4 * SETTLED, 1e12])
-    scale = damped_scale(updates, replicas=4)
+    scale = damped_scale(updates, replicas=4, settled=SETTLED)
     assert scale.dtype == np.float32
     assert scale.tolist() == [1, 1, 1, 0.5, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("options", "settled"),
+    [
+        ({}, SETTLED),
+        ({"alpha": 0.05}, SETTLED / 2),
+        ({"window": 11}, SETTLED / 2),
+        ({"window": 6, "shrink_windows": False}, SETTLED / 2),
+    ],
+)
+def test_longer_steps_settle_a_row_sooner(options, settled):
+    assert settled_updates(TrainConfig(**{"alpha": 0.025, "window": 5, **options})) == pytest.approx(settled)
+    assert np.isfinite(settled_updates(TrainConfig(alpha=0)))
 
 
 def test_colder_parts_are_merged_more_seldom():
@@ -32,7 +46,7 @@ def test_colder_parts_are_merged_more_seldom():
 
 
 def test_one_replica_alone_is_taken_as_it_is():
-    assert damped_scale(np.array([0.0, 5.0, 1e9]), replicas=1).tolist() == [1, 1, 1]
+    assert damped_scale(np.array([0.0, 5.0, 1e9]), replicas=1, settled=9).tolist() == [1, 1, 1]
 
 
 @given(
@@ -40,7 +54,7 @@ def test_one_replica_alone_is_taken_as_it_is():
     replicas=st.integers(1, 10_000),
 )
 def test_scales_lie_between_average_and_sum_and_fall(updates, replicas):
-    scale = damped_scale(np.array(updates), replicas)
+    scale = damped_scale(np.array(updates), replicas, SETTLED)
     assert (scale <= 1).all() and (scale >= np.float32(1 / replicas)).all()
     assert (np.diff(scale) <= 0).all()
 

@@ -1,6 +1,7 @@
 """The queries: small vectors whose answers can be worked out by hand."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -311,8 +312,9 @@ def test_indexer_is_asked(kv):
             return vector.tolist(), topn
 
     assert kv.most_similar("far north", topn=3, indexer=Indexer()) == ([0, 1], 3)
-    with pytest.raises(TypeError, match="indexer=5: an object with most_similar"):
-        kv.most_similar("far north", indexer=5)
+    for wrong in (5, kv, Indexer, types.SimpleNamespace(most_similar=None)):
+        with pytest.raises(TypeError, match=r"indexer=.*: an object with most_similar"):
+            kv.most_similar("far north", indexer=wrong)
 
 
 def test_similarities(kv):

@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from fastvec._core.rng cimport KEEP, LOSS, NOISE, SHRINK, below, draw, stream_key
 from fastvec._core.sampling cimport Alias, is_kept, noise_word
 from fastvec._core.types cimport FV_MAX_ROWS, GROUP, MAX_CODE, MAX_NEGATIVE, MAX_POSITIVE, MAX_TARGETS
-from fastvec._core.types cimport Group, Inputs, Lists, Objective, Reader, Rows
+from fastvec._core.types cimport Group, Inputs, Lists, Merge, Objective, Reader, Rows
 from fastvec._core.vec cimport FV_IN_ORDER, FV_PAIRS, FV_ROW_ALIGN, VF_WIDTH, fv_add_row, fv_blend_row, fv_block
 from fastvec._core.vec cimport fv_block_loss, fv_block_step, fv_bound, fv_fetch_row, fv_merge_row, fv_mix, fv_prefetch
 from fastvec._core.vec cimport fv_sum_rows, fv_try_lock, fv_unlock, fv_unmix, fv_weigh_in_order, fv_weigh_others
@@ -83,11 +83,7 @@ cdef class Worker:
         uint64_t seed, shrink_key, noise_key, loss_key
         double loss, pairs
         const uint8_t *stop
-        int32_t *locks             # of the parts of the hot rows that are merged one at a time
-        int32_t parts
-        int64_t interval           # in tokens; parts are merged after some of these
-        const int32_t *every       # how many intervals lie between two merges of each part
-        int32_t *due               # how many are left until its next one
+        Merge hot
         object arrays
         fv_block block
         float *weight
@@ -142,7 +138,7 @@ cdef class Worker:
         self.lead = 1 if sg and tree is None else LEAD
         self.with_loss = with_loss
         self.stop = &stop[0]
-        self.locks, self.due, self.parts, self.interval = NULL, NULL, 0, tokens.shape[0]
+        self.hot = Merge(NULL, 0, tokens.shape[0], NULL, NULL)
         self.reader.tokens, self.reader.n_tokens = &tokens[0], tokens.shape[0]
         self.reader.keep = &keep[0]
         self.reader.window = window
@@ -225,7 +221,7 @@ cdef class Worker:
         free(self.inputs.rows.memory)
         free(self.objective.y.memory)
         free(self.objective.nodes.memory)
-        free(self.due)
+        free(self.hot.due)
 
     def keep_hot_rows(self, const float[::1] input_scale, const float[::1] output_scale, const float[::1] node_scale,
                       int32_t[::1] locks, int64_t interval, const int32_t[::1] every):
@@ -243,29 +239,17 @@ cdef class Worker:
         every : int32 array of parts
             How many intervals lie between two merges of each part; 1 or more.
         """
-        cdef int64_t most = max(input_scale.shape[0], output_scale.shape[0], node_scale.shape[0]), part
-        cdef bint good = every.shape[0] == locks.shape[0]
+        cdef int64_t most = max(input_scale.shape[0], output_scale.shape[0], node_scale.shape[0])
         if (
-            most > self.objective.noise.n_words or self.locks != NULL
+            most > self.objective.noise.n_words or self.hot.parts
             or (self.inputs.bags.offsets != NULL and input_scale.shape[0])
             or (self.objective.draws == 0 and output_scale.shape[0])
             or (self.objective.paths.offsets == NULL and node_scale.shape[0])
         ):
             raise ValueError(f"{input_scale.shape[0]}, {output_scale.shape[0]} and {node_scale.shape[0]} hot rows: of "
                              "rows that are there, keep them once")
-        if not (1 <= locks.shape[0] <= 1 << 20 and interval >= 1):
-            raise ValueError(f"{locks.shape[0]} locks and an interval of {interval} tokens: at least one of each")
-        for part in range(every.shape[0]):
-            good = good and every[part] >= 1
-        if not good:
-            raise ValueError(f"intervals of {every.shape[0]} parts, of {locks.shape[0]}: 1 or more for each")
-        self.due = <int32_t *>calloc(locks.shape[0], sizeof(int32_t))
-        if self.due == NULL:
-            raise MemoryError
-        for part in range(locks.shape[0]):
-            self.due[part] = every[part] - <int32_t>part % every[part]  # not all at once
+        merge_start(&self.hot, locks, interval, every)
         self.arrays += (input_scale, output_scale, node_scale, locks, every)
-        self.locks, self.parts, self.interval, self.every = &locks[0], <int32_t>locks.shape[0], interval, &every[0]
         rows_keep(&self.inputs.rows, input_scale)
         rows_keep(&self.objective.y, output_scale)
         rows_keep(&self.objective.nodes, node_scale)
@@ -274,19 +258,9 @@ cdef class Worker:
         """Exchange the own copies' changes with the shared rows; wait for parts that others are merging."""
         cdef int32_t part
         with nogil:
-            for part in range(self.parts):
-                while not self.merge_part(part):
+            for part in range(self.hot.parts):
+                while not merge_part(&self.hot, &self.inputs.rows, &self.objective.y, &self.objective.nodes, part):
                     pass
-
-    cdef bint merge_part(self, int32_t part) noexcept nogil:
-        """Merge one part of the hot rows, unless another thread does so."""
-        if not fv_try_lock(self.locks + part):
-            return False
-        rows_merge(&self.inputs.rows, part, self.parts)
-        rows_merge(&self.objective.y, part, self.parts)
-        rows_merge(&self.objective.nodes, part, self.parts)
-        fv_unlock(self.locks + part)
-        return True
 
     def take_loss(self):
         """Return the loss of the groups measured since the last call, and their number of pairs of words."""
@@ -302,7 +276,6 @@ cdef class Worker:
         cdef:
             Reader *r = &self.reader
             int64_t begin = start, end
-            int32_t part
         if not 0 <= start <= stop <= r.n_tokens:
             raise ValueError(f"span [{start}, {stop}) of {r.n_tokens} tokens")
         r.keep_key = stream_key(self.seed, epoch, KEEP)
@@ -313,14 +286,11 @@ cdef class Worker:
             self.first_group = True
             r.next = start
             while begin < stop and self.stop[0] == 0:
-                end = begin + min(self.interval, stop - begin)
+                end = begin + min(self.hot.interval, stop - begin)
                 reader_start(r, begin, end)
                 while self.stop[0] == 0 and reader_fill(r):
                     self.train_buffer(start, alpha, alpha_step)
-                for part in range(self.parts):
-                    self.due[part] -= self.due[part] > 0
-                    if self.due[part] == 0 and self.merge_part(part):
-                        self.due[part] = self.every[part]
+                merge_due(&self.hot, &self.inputs.rows, &self.objective.y, &self.objective.nodes)
                 begin = end
         return stop if self.stop[0] == 0 else r.next
 

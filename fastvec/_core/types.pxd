@@ -27,6 +27,14 @@ cdef struct Rows:
     const float *scale  # of each hot row's merge
     void *memory        # holds hot and base
 
+cdef struct Merge:
+    # When a thread's copies of hot rows are merged, in parts (rows.pxi).
+    int32_t *locks         # one of each part, which one thread at a time merges
+    int32_t parts          # 0: no copies
+    int64_t interval       # in tokens; a part is merged after some of these
+    const int32_t *every   # how many intervals lie between two merges of each part
+    int32_t *due           # how many are left until its next one
+
 cdef struct Lists:
     # A list of int32 for each word: items[offsets[w]] ... items[offsets[w + 1] - 1].
     const int64_t *offsets
