@@ -106,7 +106,7 @@ class KeyedVectors(Measures, Batches, Smaller):
             If a key is not there.
         ValueError
             If no key is given; for NaN and infinity in a vector; for `clip_start`, `clip_end` or `restrict_vocab` where
-            an index is asked.
+            an index of `build_index` is asked; others are not told of them.
         TypeError
             If an argument is of a wrong kind.
         FormatError
