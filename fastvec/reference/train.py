@@ -224,9 +224,7 @@ class Worker:
             end = min(begin + self.interval, stop)
             reached = self._train_interval(begin, end, alpha - alpha_step * (begin - start), alpha_step)
             self.due = np.maximum(self.due - 1, 0)
-            for part in np.flatnonzero(
-                (self.due == 0) & (self.locks == 0)
-            ):  # others are merging: they stay due
+            for part in np.flatnonzero((self.due == 0) & (self.locks == 0)):  # taken ones stay due
                 self._merge_part(int(part))
                 self.due[part] = self.every[part]
             if self.stop[0]:
