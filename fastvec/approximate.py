@@ -15,7 +15,7 @@ from fastvec.config import checked_int, checked_workers
 from fastvec.errors import FormatError
 from fastvec.lookup import unit_rows
 from fastvec.quantised import Quantised
-from fastvec.search import SCORES_AT_ONCE, Found, row_norms
+from fastvec.search import SCORES_AT_ONCE, Found, best_of
 from fastvec.sharing import Sharing
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
@@ -105,40 +105,23 @@ class Index:
         step = max(1, SCORES_AT_ONCE // max(1, wanted * queries.shape[1]))
         for start in range(0, len(queries) if k else 0, step):
             some = slice(start, start + step)
-            rows = self._proposed(queries[some], wanted, workers)
-            rows[(rows[:, :, None] == hidden[some][:, None, :]).any(axis=2)] = -1
-            ids[some], scores[some] = self._best(rows, queries[some], k, workers)
+            proposed = self._proposed(queries[some], wanted, workers)
+            rows = [
+                sorted(set(p).difference(h)) for p, h in zip(proposed, hidden[some].tolist(), strict=True)
+            ]
+            ids[some], scores[some] = best_of(self._vectors, rows, queries[some], k)
         return ids, scores
 
-    def _proposed(self, queries: NDArray[np.float32], count: int, workers: int | None) -> NDArray[np.int64]:
-        """Ask the graph for `count` rows a query; -1 where it has found fewer."""
+    def _proposed(self, queries: NDArray[np.float32], count: int, workers: int | None) -> list[list[int]]:
+        """Ask the graph for `count` rows a query; it may find fewer."""
         queries = queries.copy()
         _give_direction(queries)
         threads = min(len(queries), checked_workers(workers))
-        rows = np.full((len(queries), count), -1, np.int64)
         with self._lock:
             found = self._graph.search(queries, count, threads=threads)
         if len(queries) == 1:  # usearch leaves out the axis, and the places that are not filled
-            rows[0, : len(found.keys)] = found.keys
-            return rows
-        there = np.arange(count) < np.asarray(found.counts)[:, None]
-        rows[there] = found.keys[there]
-        return rows
-
-    def _best(
-        self, rows: NDArray[np.int64], queries: NDArray[np.float32], k: int, workers: int | None
-    ) -> Found:
-        """Compare proposed rows by their vectors; return the `k` best, equal ones in the order of the rows."""
-        vectors = np.asarray(self._vectors[np.maximum(rows, 0).ravel()], np.float32)
-        norms = row_norms(vectors, workers).reshape(rows.shape)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = np.einsum("qcd,qd->qc", vectors.reshape(*rows.shape, -1), queries)
-            scores /= np.where(norms == 0, np.float32(1), norms)
-        scores[(rows < 0) | np.isnan(scores)] = -np.inf
-        order = np.lexsort((rows, -scores))[:, :k]
-        ids, best = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-        ids[np.isneginf(best)] = -1
-        return ids, best
+            return [found.keys.tolist()]
+        return [keys[:n].tolist() for keys, n in zip(found.keys, found.counts, strict=True)]
 
 
 class Indexing(Sharing):

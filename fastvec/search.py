@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.config import available_cores, checked_int, checked_workers
-from fastvec.quantised import Quantised
+from fastvec.quantised import Quantised, stored_rows
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +127,22 @@ def top_k(
     return ids, scores
 
 
+def best_of(
+    vectors: NDArray[Any] | Quantised, rows: Sequence[Sequence[int]], queries: NDArray[np.float32], k: int
+) -> Found:
+    """Find the `k` best of each query's own ascending `rows`, with the scores and in the order of `top_k`."""
+    ids, scores = _heaps(len(queries), k)
+    none = np.empty((1, 0), np.int64)
+    for i, some in enumerate(rows):
+        numbers = np.array([*some, -1])  # the last one for places that stay empty
+        part = stored_rows(vectors, numbers[:-1])
+        raw, kind, _ = _part(part, 0, len(part))  # a cosine knows no scale
+        one = slice(i, i + 1)
+        _backend.topk.scan(raw, kind, None, None, 0, queries[one], none, ids[one], scores[one])
+        ids[i] = numbers[ids[i]]
+    return _in_order(ids, scores, k)
+
+
 def _checked_queries(
     vectors: NDArray[Any] | Quantised, queries: Any, exclude: Any
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -162,8 +178,7 @@ def _pass(
     way = _way(len(queries))
 
     def begin_work() -> tuple[Callable[[int, int], None], Found]:
-        ids = np.full((len(queries), k), -1, np.int64)
-        best = np.full((len(queries), k), -np.inf, np.float32)
+        ids, best = _heaps(len(queries), k)
 
         def scan(begin: int, end: int) -> None:
             rows, kind, scales = _part(vectors, begin, end)
@@ -175,8 +190,18 @@ def _pass(
     found = _share_out(vectors, start, stop, len(queries), workers, begin_work)
     ids = np.concatenate([ids for ids, _ in found], axis=1)
     best = np.concatenate([best for _, best in found], axis=1)
-    order = np.lexsort((ids, -best))[:, :k]
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(best, order, axis=1)
+    return _in_order(ids, best, k)
+
+
+def _heaps(queries: int, k: int) -> Found:
+    """Return heaps of the `k` best rows of each query that hold nothing yet."""
+    return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
+
+
+def _in_order(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Found:
+    """Return the `k` best pairs of each query, the best first, equal ones in the order of the rows."""
+    order = np.arange(len(ids))[:, None], np.lexsort((ids, -scores))[:, :k]
+    return ids[order], scores[order]
 
 
 def _way(queries: int) -> int:
