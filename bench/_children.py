@@ -18,20 +18,42 @@ MODELS = {
 """What distinguishes the models; everything else is gensim's default, for all systems."""
 
 
-def gensim_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, lines=False):
+def with_shuffled_ties(counted, empty, seed):
+    """Give a model the vocabulary of another one, words of equal counts in an order drawn at random."""
+    import random
+
+    words = list(counted.wv.index_to_key)
+    random.Random(seed).shuffle(words)
+    counts = {word: counted.wv.get_vecattr(word, "count") for word in words}
+    empty.build_vocab_from_freq(counts, corpus_count=counted.corpus_count)
+    return empty
+
+
+def gensim_train(
+    corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, lines=False, shuffled=False
+):
     """gensim's Word2Vec or FastText, from `corpus_file`; or, much slower with several threads, from an iterable."""
     from gensim.models import FastText, Word2Vec
     from gensim.models.word2vec import LineSentence
 
     text = {"corpus_iterable": LineSentence(corpus)} if lines else {"corpus_file": corpus}
     kind = FastText if model.endswith("subwords") else Word2Vec
-    trained = kind(vector_size=dim, workers=threads, epochs=epochs, seed=seed, alpha=alpha, **MODELS[model])
+    options = {
+        "vector_size": dim,
+        "workers": threads,
+        "epochs": epochs,
+        "seed": seed,
+        "alpha": alpha,
+        **MODELS[model],
+    }
+    trained = kind(**options)
     marks = [time.perf_counter()]
     trained.build_vocab(**text)
+    sizes = {"total_words": trained.corpus_total_words, "total_examples": trained.corpus_count}
+    if shuffled:
+        trained = with_shuffled_ties(trained, kind(**options), seed)
     marks.append(time.perf_counter())
-    trained.train(
-        **text, total_words=trained.corpus_total_words, total_examples=trained.corpus_count, epochs=epochs
-    )
+    trained.train(**text, **sizes, epochs=epochs)
     marks.append(time.perf_counter())
     if output.endswith(".npz"):
         save_with_misspelt(output, trained.wv.index_to_key, trained.wv.vectors, trained.wv.__getitem__)
@@ -40,21 +62,32 @@ def gensim_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alph
     return {"vocab": marks[1] - marks[0], "train": marks[2] - marks[1], "words": len(trained.wv)}
 
 
-def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025):
+def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, shuffled=False):
     """The same in fastvec, from text to a saved file."""
     import fastvec
 
     kind = fastvec.FastText if model.endswith("subwords") else fastvec.Word2Vec
-    begun = time.perf_counter()
-    trained = kind(
-        corpus_file=corpus,
-        vector_size=dim,
-        workers=threads,
-        epochs=epochs,
-        seed=seed,
-        alpha=alpha,
+    options = {
+        "vector_size": dim,
+        "workers": threads,
+        "epochs": epochs,
+        "seed": seed,
+        "alpha": alpha,
         **MODELS[model],
-    )
+    }
+    begun = time.perf_counter()
+    if shuffled:
+        counted = kind(**options)
+        counted.build_vocab(corpus_file=corpus)
+        trained = with_shuffled_ties(counted, kind(**options), seed)
+        trained.train(
+            corpus_file=corpus,
+            total_words=counted.corpus_total_words,
+            total_examples=counted.corpus_count,
+            epochs=epochs,
+        )
+    else:
+        trained = kind(corpus_file=corpus, **options)
     whole = time.perf_counter() - begun
     if output.endswith(".npz"):
         save_with_misspelt(output, trained.wv.index_to_key, trained.wv.vectors, trained.wv.__getitem__)

@@ -55,6 +55,11 @@ def main():
     options.add_argument("--dim", type=int, default=100)
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--restrict-vocab", type=int, default=30_000)
+    options.add_argument(
+        "--shuffle-ties",
+        action="store_true",
+        help="each seed draws an order of words of equal counts, and so another Huffman tree",
+    )
     options.add_argument("--systems", nargs="+", default=["gensim", "fastvec"], choices=list(SYSTEMS))
     args = options.parse_args()
     common = {
@@ -64,6 +69,7 @@ def main():
         "threads": args.threads,
         "model": args.model,
         "alpha": args.alpha,
+        **({"shuffled": True} if args.shuffle_ties else {}),
     }
     rows = []
     with tempfile.TemporaryDirectory() as folder:
