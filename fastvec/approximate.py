@@ -136,7 +136,7 @@ class Indexing(Sharing):
         connectivity: int = CONNECTIVITY,
         expansion_add: int = EXPANSION_ADD,
         expansion_search: int = EXPANSION_SEARCH,
-        dtype: str = "f32",
+        dtype: str = "f16",
         threads: int | None = None,
         progress: bool | Callable[[int, int], object] = False,
     ) -> Index:
@@ -155,7 +155,8 @@ class Indexing(Sharing):
         expansion_add, expansion_search : int
             How many rows are kept in view when a row is added, and in a search: more take longer, and find more.
         dtype : {"f32", "f16", "i8"}
-            Numbers of the index's copy of the vectors; smaller ones find a little less.
+            Numbers of the index's copy of the vectors. What it proposes is compared by the vectors themselves, so f16 finds
+            what f32 does; i8 finds a little less.
         threads : int, optional
             None: as many as there are cores. With several, the graph differs a little from run to run.
         progress : bool or callable of (done, total)
