@@ -18,6 +18,18 @@ MODELS = {
 """What distinguishes the models; everything else is gensim's default, for all systems."""
 
 
+def options_of(dim, threads, epochs, seed, alpha, model):
+    """Return the options of gensim's models and of fastvec's."""
+    return {
+        "vector_size": dim,
+        "workers": threads,
+        "epochs": epochs,
+        "seed": seed,
+        "alpha": alpha,
+        **MODELS[model],
+    }
+
+
 def with_shuffled_ties(counted, empty, seed):
     """Give a model the vocabulary of another one, words of equal counts in an order drawn at random."""
     import random
@@ -38,14 +50,7 @@ def gensim_train(
 
     text = {"corpus_iterable": LineSentence(corpus)} if lines else {"corpus_file": corpus}
     kind = FastText if model.endswith("subwords") else Word2Vec
-    options = {
-        "vector_size": dim,
-        "workers": threads,
-        "epochs": epochs,
-        "seed": seed,
-        "alpha": alpha,
-        **MODELS[model],
-    }
+    options = options_of(dim, threads, epochs, seed, alpha, model)
     trained = kind(**options)
     marks = [time.perf_counter()]
     trained.build_vocab(**text)
@@ -67,14 +72,7 @@ def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alp
     import fastvec
 
     kind = fastvec.FastText if model.endswith("subwords") else fastvec.Word2Vec
-    options = {
-        "vector_size": dim,
-        "workers": threads,
-        "epochs": epochs,
-        "seed": seed,
-        "alpha": alpha,
-        **MODELS[model],
-    }
+    options = options_of(dim, threads, epochs, seed, alpha, model)
     begun = time.perf_counter()
     if shuffled:
         counted = kind(**options)
