@@ -18,7 +18,7 @@ MODELS = {
 """What distinguishes the models; everything else is gensim's default, for all systems."""
 
 
-def options_of(dim, threads, epochs, seed, alpha, model):
+def options_of(dim, epochs, threads, seed, alpha, model):
     """Return the options of gensim's models and of fastvec's."""
     return {
         "vector_size": dim,
@@ -50,7 +50,7 @@ def gensim_train(
 
     text = {"corpus_iterable": LineSentence(corpus)} if lines else {"corpus_file": corpus}
     kind = FastText if model.endswith("subwords") else Word2Vec
-    options = options_of(dim, threads, epochs, seed, alpha, model)
+    options = options_of(dim, epochs, threads, seed, alpha, model)
     trained = kind(**options)
     marks = [time.perf_counter()]
     trained.build_vocab(**text)
@@ -72,7 +72,7 @@ def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alp
     import fastvec
 
     kind = fastvec.FastText if model.endswith("subwords") else fastvec.Word2Vec
-    options = options_of(dim, threads, epochs, seed, alpha, model)
+    options = options_of(dim, epochs, threads, seed, alpha, model)
     begun = time.perf_counter()
     if shuffled:
         counted = kind(**options)

@@ -62,6 +62,8 @@ def main():
     )
     options.add_argument("--systems", nargs="+", default=["gensim", "fastvec"], choices=list(SYSTEMS))
     args = options.parse_args()
+    if args.shuffle_ties and "fasttext" in args.systems:
+        options.error("--shuffle-ties: fasttext takes no vocabulary")
     common = {
         "corpus": str(Path(args.corpus).resolve()),
         "dim": args.dim,

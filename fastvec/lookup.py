@@ -223,7 +223,12 @@ class Lookup(Rows):
         return self._norms
 
     def _norms_for_search(self) -> NDArray[np.float32] | None:
-        """The norms where they are known; and those of halves that nobody can change, which cost time on the way."""
+        """The norms where they are known; and those of halves that nobody can change, which cost time on the way.
+
+        None for codes: the search has norms of their own, whose scores are the same whether or not these are known.
+        """
+        if isinstance(self._vectors, Quantised):
+            return None
         halves = isinstance(self._vectors, np.ndarray) and self._vectors.dtype == np.float16
         return self.norms if halves and not self._vectors.flags.writeable else self._norms
 
@@ -231,6 +236,8 @@ class Lookup(Rows):
         """Compute `norms` now; `force` after vectors were changed in place."""
         if force:
             self._norms = None
+            if isinstance(self._vectors, Quantised):
+                self._vectors.code_norms = None
         _ = self.norms
 
     def refresh(self) -> None:

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastvec import _backend
 from fastvec.config import available_cores, checked_int, checked_workers
-from fastvec.quantised import Quantised, stored_rows
+from fastvec.quantised import Quantised
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +107,7 @@ def top_k(
     """
     start = checked_int("start", start, 0)
     stop = len(vectors) if stop is None else min(checked_int("stop", stop, 0), len(vectors))
-    queries, hidden = _checked_queries(vectors, queries, exclude)
+    queries, hidden = checked_queries(vectors, queries, exclude)
     if norms is not None:
         norms = np.ascontiguousarray(norms, np.float32)
         if norms.shape != vectors.shape[:1]:
@@ -118,8 +119,7 @@ def top_k(
             norms = vectors.code_norms = row_norms(vectors.codes)
         vectors = vectors.codes
     k = max(0, min(checked_int("k", k), stop - start))
-    ids = np.full((len(queries), k), -1, np.int64)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
+    ids, scores = heaps(len(queries), k)
     step = max(1, min(QUERIES_AT_ONCE * _numbers_a_float(len(queries)), HEAPS_AT_ONCE // max(1, k)))
     for first in range(0, len(queries) if k else 0, step):
         some = slice(first, first + step)
@@ -130,20 +130,21 @@ def top_k(
 def best_of(
     vectors: NDArray[Any] | Quantised, rows: Sequence[Sequence[int]], queries: NDArray[np.float32], k: int
 ) -> Found:
-    """Find the `k` best of each query's own ascending `rows`, with the scores and in the order of `top_k`."""
-    ids, scores = _heaps(len(queries), k)
-    none = np.empty((1, 0), np.int64)
+    """Find the `k` best of each query's own rows, which ascend, with the scores and in the order of `top_k`."""
+    numbers = np.array([*chain.from_iterable(rows), -1], np.int64)  # -1: what an empty place, -1 too, reads
+    matrix = vectors.codes if isinstance(vectors, Quantised) else vectors  # a cosine knows no scale
+    raw, kind, _ = _part(matrix[numbers[:-1]], 0, len(numbers) - 1)
+    ids, scores = heaps(len(queries), k)
+    none, begin = np.empty((1, 0), np.int64), 0
     for i, some in enumerate(rows):
-        numbers = np.array([*some, -1])  # the last one for places that stay empty
-        part = stored_rows(vectors, numbers[:-1])
-        raw, kind, _ = _part(part, 0, len(part))  # a cosine knows no scale
-        one = slice(i, i + 1)
-        _backend.topk.scan(raw, kind, None, None, 0, queries[one], none, ids[one], scores[one])
-        ids[i] = numbers[ids[i]]
-    return _in_order(ids, scores, k)
+        one, end = slice(i, i + 1), begin + len(some)
+        _backend.topk.scan(raw[begin:end], kind, None, None, begin, queries[one], none, ids[one], scores[one])
+        begin = end
+    ids, scores = _in_order(ids, scores, k)
+    return numbers[ids], scores
 
 
-def _checked_queries(
+def checked_queries(
     vectors: NDArray[Any] | Quantised, queries: Any, exclude: Any
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the queries and what they must not find as the kernel takes them."""
@@ -178,7 +179,7 @@ def _pass(
     way = _way(len(queries))
 
     def begin_work() -> tuple[Callable[[int, int], None], Found]:
-        ids, best = _heaps(len(queries), k)
+        ids, best = heaps(len(queries), k)
 
         def scan(begin: int, end: int) -> None:
             rows, kind, scales = _part(vectors, begin, end)
@@ -193,9 +194,9 @@ def _pass(
     return _in_order(ids, best, k)
 
 
-def _heaps(queries: int, k: int) -> Found:
-    """Return heaps of the `k` best rows of each query that hold nothing yet."""
-    return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
+def heaps(count: int, k: int) -> Found:
+    """Return heaps of the `k` best rows of each of `count` queries that hold nothing yet."""
+    return np.full((count, k), -1, np.int64), np.full((count, k), -np.inf, np.float32)
 
 
 def _in_order(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Found:

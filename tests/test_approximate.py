@@ -176,6 +176,10 @@ def test_storage_of_other_types(memory, tmp_path, dtype):
     assert same(kv.most_similar("w1", search="approximate"), kv.most_similar("w1")) >= 9
     ids, _ = kv.most_similar_batch(["w1"], rerank=memory, search="approximate")
     assert len(set(ids[0]) & set(memory.most_similar_batch(["w1"])[0][0])) >= 9
+    exact = kv.most_similar("w1", topn=100)
+    kv.fill_norms()
+    assert kv.most_similar("w1", topn=100) == exact
+    assert set(kv.most_similar("w1", search="approximate")) <= set(exact)
 
 
 def test_threads_ask_at_once(built):
