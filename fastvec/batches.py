@@ -11,7 +11,7 @@ from fastvec import store
 from fastvec.approximate import Indexing
 from fastvec.config import checked_int, checked_items
 from fastvec.lookup import Array, Key, check_first_rows, check_queries, listed, stacked, unit_rows
-from fastvec.search import SCORES_AT_ONCE, Found, top_k
+from fastvec.search import SCORES_AT_ONCE, Found, heaps, in_order, top_k
 from fastvec.tensors import StrPath
 from fastvec.words import WordTable
 
@@ -204,7 +204,7 @@ class _Reranking:
 
     def best(self, ids: NDArray[np.int64], queries: NDArray[np.float32], k: int) -> Found:
         """Return the `k` best of the candidates `ids` (Q, C); -1 is none."""
-        best = np.full((len(ids), k), -1, np.int64), np.full((len(ids), k), -np.inf, np.float32)
+        best = heaps(len(ids), k)
         step = max(1, SCORES_AT_ONCE // max(1, ids.shape[1] * queries.shape[1]))
         for start in range(0, len(ids), step):
             some = slice(start, start + step)
@@ -213,8 +213,6 @@ class _Reranking:
             unit[rows >= 0] = unit_rows(self._rows([self.words[i] for i in rows[rows >= 0].tolist()]))
             scores = np.einsum("qcd,qd->qc", unit[place.reshape(ids[some].shape)], queries[some])
             scores[(ids[some] < 0) | np.isnan(scores)] = -np.inf
-            order = np.lexsort((ids[some], -scores))[:, :k]
-            best[0][some] = np.take_along_axis(ids[some], order, axis=1)
-            best[1][some] = np.take_along_axis(scores, order, axis=1)
+            best[0][some], best[1][some] = in_order(ids[some], scores, k)
         best[0][np.isneginf(best[1])] = -1
         return best

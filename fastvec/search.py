@@ -140,7 +140,7 @@ def best_of(
         one, end = slice(i, i + 1), begin + len(some)
         _backend.topk.scan(raw[begin:end], kind, None, None, begin, queries[one], none, ids[one], scores[one])
         begin = end
-    ids, scores = _in_order(ids, scores, k)
+    ids, scores = in_order(ids, scores, k)
     return numbers[ids], scores
 
 
@@ -191,7 +191,7 @@ def _pass(
     found = _share_out(vectors, start, stop, len(queries), workers, begin_work)
     ids = np.concatenate([ids for ids, _ in found], axis=1)
     best = np.concatenate([best for _, best in found], axis=1)
-    return _in_order(ids, best, k)
+    return in_order(ids, best, k)
 
 
 def heaps(count: int, k: int) -> Found:
@@ -199,7 +199,7 @@ def heaps(count: int, k: int) -> Found:
     return np.full((count, k), -1, np.int64), np.full((count, k), -np.inf, np.float32)
 
 
-def _in_order(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Found:
+def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Found:
     """Return the `k` best pairs of each query, the best first, equal ones in the order of the rows."""
     order = np.arange(len(ids))[:, None], np.lexsort((ids, -scores))[:, :k]
     return ids[order], scores[order]
