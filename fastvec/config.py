@@ -14,6 +14,8 @@ MAX_NEGATIVE = 60
 """Most negatives a centre; the kernels' tables are of this size (types.pxd)."""
 UNBOUNDED = 1 << 62
 """Beyond what any number of rows, words or bytes can be."""
+TREES = ("spelling", "counts")
+"""Huffman trees of hierarchical softmax."""
 LARGEST = 1e4
 """Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 
@@ -82,6 +84,13 @@ def checked_text(name: str, value: Any) -> str:
     return str(value)
 
 
+def checked_tree(name: str, value: Any) -> str:
+    """Return one of `TREES`; raise ValueError for anything else."""
+    if value not in TREES:
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(TREES)}")
+    return str(value)
+
+
 Check = Callable[[str, Any], Any]
 
 
@@ -108,6 +117,7 @@ _CHECKS: dict[str, Check] = {
     "sample": _number(0.0, math.inf),
     "sg": _switch,
     "hs": _switch,
+    "hs_tree": checked_tree,
     "negative": _int(0, MAX_NEGATIVE),
     "cbow_mean": _switch,
     "cbow_classic": checked_flag,
@@ -156,6 +166,10 @@ class TrainConfig:
     hs : int
         1: hierarchical softmax over a Huffman tree of the words, beside negative sampling or, with `negative` 0, in
         its place.
+    hs_tree : {"spelling", "counts"}
+        Which of the Huffman trees, all of the least mean depth. "spelling": words of the same depth stand by their
+        spelling, so that those that begin alike share nodes, which makes better vectors (docs/architecture.md);
+        "counts": that of word2vec.c and fastText.
     negative : int
         Noise words a centre, 0 ... 60; 0: no negative sampling.
     cbow_mean : int
@@ -188,6 +202,7 @@ class TrainConfig:
     sample: float = 1e-3
     sg: int = 0
     hs: int = 0
+    hs_tree: str = "spelling"
     negative: int = 5
     cbow_mean: int = 1
     cbow_classic: bool = True

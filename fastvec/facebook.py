@@ -3,6 +3,8 @@
 import logging
 import os
 
+import numpy as np
+
 from fastvec.config import MAX_NEGATIVE
 from fastvec.errors import FormatError
 from fastvec.fasttext import FastText
@@ -87,6 +89,7 @@ def _new(p: Parameters) -> FastText:
     return FastText(
         sg=p.model == fasttext.SKIP_GRAM,
         hs=hs,
+        hs_tree="counts",
         vector_size=p.dim,
         window=max(p.ws, 1),
         min_count=p.minCount,
@@ -116,7 +119,8 @@ def save_facebook_model(
 ) -> None:
     """Write a model as a .bin file of fastText's, which that program and its Python package read.
 
-    The format holds one kind of output rows: of a model with both, those of hierarchical softmax.
+    The format holds one kind of output rows: of a model with both, those of hierarchical softmax. They are zero in the
+    file, with a warning in the log, if the model's tree is not fastText's (``hs_tree="counts"``).
 
     Parameters
     ----------
@@ -138,8 +142,15 @@ def save_facebook_model(
     if model.vocab is None:
         raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
     c, subwords, weights, width = model.config, model.subwords, model._weights, model.config.vector_size
-    if weights.nodes is not None:
+    if weights.nodes is not None and c.hs_tree == "counts":
         output = _turned(weights.nodes[:, :width])[:, :width]
+    elif weights.nodes is not None:
+        logger.warning(
+            "%s: fastText has another tree than the model with hs_tree=%r: its inner nodes are not in the file",
+            os.fspath(path),
+            c.hs_tree,
+        )
+        output = np.zeros((len(model.vocab), width), np.float32)
     else:
         assert weights.output is not None
         output = weights.output[:, :width]

@@ -86,6 +86,7 @@ class FastText(Word2Vec):
         shrink_windows: bool = True,
         *,
         cbow_classic: bool = True,
+        hs_tree: str = "spelling",
         compute_loss: bool = False,
         comment: str | None = None,
         errors: Errors = "strict",

@@ -33,7 +33,7 @@ def read(path: StrPath) -> Vectors:
         words = WordTable.from_words([held.words.word_bytes(i) for i in order.tolist()])
         extra |= {name: extra[name][order] for name in PER_WORD if name in extra}
     if "node_vectors" in extra:
-        tree = Vocab(words, counts, 0, 0).huffman()
+        tree = Vocab(words, counts, 0, 0).huffman("counts")
         rows = None if paths is None else nodes_of(extra["node_vectors"], _sorted(paths, order), tree)
         if rows is None:
             logger.warning(

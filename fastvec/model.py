@@ -245,7 +245,8 @@ class Model(Attributes):
             moved[places] = output[: len(places)]
             output = moved
         if nodes is not None and not (
-            before.words == vocab.words and np.array_equal(before.huffman().path, vocab.huffman().path)
+            before.words == vocab.words
+            and np.array_equal(before.huffman(c.hs_tree).path, vocab.huffman(c.hs_tree).path)
         ):
             nodes = allocate_rows(len(vocab), c.vector_size)
         self.vocab = vocab
@@ -265,7 +266,7 @@ class Model(Attributes):
         self._weights = weights
         self._wv = self._vectors(weights, vocab)
         if self.config.hs:
-            tree = vocab.huffman()
+            tree = vocab.huffman(self.config.hs_tree)
             self.wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
             self.wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
 

@@ -70,7 +70,8 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
             f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
         )
     try:
-        config = TrainConfig(**{**json.loads(held.metadata["parameters"]), "workers": workers})
+        parameters = {"hs_tree": "counts", **json.loads(held.metadata["parameters"])}  # where it is not named
+        config = TrainConfig(**{**parameters, "workers": workers})
         options = _checked(json.loads(held.metadata.get("options", "{}")))
         totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
         trained_epochs = int(held.metadata.get("trained_epochs", "0").partition(",")[0])

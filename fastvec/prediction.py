@@ -104,7 +104,7 @@ class Predictions(Model):
             ids,
             self.wv.vectors,
             self.syn1,
-            self.vocab.huffman(),
+            self.vocab.huffman(c.hs_tree),
             sg=c.sg,
             window=c.window,
             cbow_mean=c.cbow_mean,

@@ -176,7 +176,7 @@ class _Run:
         self.stop = np.zeros(1, np.uint8)
         self.keep = vocab.keep_thresholds(config.sample)
         self.noise = vocab.noise_table(config.ns_exponent)
-        self.tree = vocab.huffman() if config.hs else None
+        self.tree = vocab.huffman(config.hs_tree) if config.hs else None
         self.threads = min(config.threads, -(-len(self.tokens) // SPAN))
         self.total = len(self.tokens) * config.epochs
         self.done = [0] * self.threads

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import MODEL_OPTIONS, checked_workers
+from fastvec.config import MODEL_OPTIONS, checked_tree, checked_workers
 from fastvec.errors import CorpusError, NoVocabularyError
 from fastvec.text import Errors, IdRoom, Part, Progress, Source, scan
 from fastvec.words import WordTable
@@ -35,7 +35,7 @@ class Huffman:
     offsets : int64[V + 1]
     path : int32[offsets[V]]
         Word w's steps are ``path[offsets[w]:offsets[w + 1]]``; each is ``2 * node + bit``: the inner node, of which the
-        root is 0 and others follow in falling order of their counts, and the bit of the word's code there.
+        root is 0 and others follow about in falling order of their counts, and the bit of the word's code there.
     """
 
     offsets: NDArray[np.int64]
@@ -208,12 +208,24 @@ class Vocab:
         _backend.vocab.alias_table(weights, table)
         return table
 
-    def huffman(self) -> Huffman:
-        """Return the Huffman tree for the words' counts (Huffman 1952); a count of 0 is taken as 1."""
+    def huffman(self, tree: str = "spelling") -> Huffman:
+        """Return a Huffman tree for the words' counts (Huffman 1952); a count of 0 is taken as 1.
+
+        Parameters
+        ----------
+        tree : {"spelling", "counts"}
+            As `hs_tree` of `TrainConfig`: of the many trees of the least mean depth, the one in which words that
+            begin alike share nodes, or that of word2vec.c and fastText.
+        """
         n = len(self)
         parents, offsets = np.empty(2 * n, np.int32), np.empty(n + 1, np.int64)
         if not _backend.huffman.measure(self.counts, np.empty(n, np.int64), parents, offsets):
             raise ValueError("the counts do not fall from word to word: this is no vocabulary in its order")
+        if checked_tree("tree", tree) == "spelling":
+            order = self.words.by_spelling()
+            by_level = order[np.argsort(-np.diff(offsets)[order], kind="stable")]
+            ranks = np.argsort(order)
+            _backend.huffman.pair_levels(offsets, by_level, ranks, np.empty(n, np.int64), parents)
         path = np.empty(offsets[n], np.int32)
         _backend.huffman.fill(parents, offsets, path)
         return Huffman(offsets, path)

@@ -45,7 +45,7 @@ class Word2Vec(Predictions):
     corpus_file : str or PathLike, optional
         A text file with a sentence a line, or a directory of such files; plain, .gz, .bz2, .xz or .zst.
     vector_size, alpha, window, sample, seed, workers, min_alpha, sg, hs, negative, ns_exponent, cbow_mean, epochs, \
-shrink_windows, cbow_classic
+shrink_windows, cbow_classic, hs_tree
         See `TrainConfig`; `cbow_classic` is on, for then learning rates mean what they mean in gensim.
     min_count : int
         Words that occur less often are left out.
@@ -135,6 +135,7 @@ shrink_windows, cbow_classic
         shrink_windows: bool = True,
         *,
         cbow_classic: bool = True,
+        hs_tree: str = "spelling",
         errors: Errors = "strict",
         progress: ProgressOption = None,
     ) -> None:

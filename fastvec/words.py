@@ -89,6 +89,14 @@ class WordTable(Sequence[str]):
         places = np.repeat(bounds[:-1][ids] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return WordTable(self.text[places], offsets, origin=self.origin)
 
+    def by_spelling(self) -> NDArray[np.int64]:
+        """Return the words' ids in the order of their code points, int64 (n,)."""
+        try:
+            ids: NDArray[np.int64] = _backend.vocab.order(self.text, self.offsets)
+        except ValueError as error:
+            raise FormatError(f"{self.origin}: {error}") from None
+        return ids
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

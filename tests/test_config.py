@@ -15,6 +15,7 @@ def test_defaults_are_gensims():
     config = TrainConfig()
     assert dataclasses.asdict(config) == {
         "vector_size": 100, "window": 5, "shrink_windows": True, "sample": 1e-3, "negative": 5, "sg": 0, "hs": 0,
+            "hs_tree": "spelling",
         "cbow_mean": 1, "cbow_classic": True, "ns_exponent": 0.75,
         "alpha": 0.025, "min_alpha": 1e-4, "epochs": 5, "workers": None, "seed": 1,
     }  # fmt: skip

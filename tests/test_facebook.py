@@ -40,7 +40,8 @@ def same_vectors(mine, theirs):
 
 
 @pytest.mark.parametrize(
-    "options", [{"sg": 1}, {"sg": 0}, {"hs": 1, "negative": 0}, {"min_n": 1, "max_n": 2}]
+    "options",
+    [{"sg": 1}, {"sg": 0}, {"hs": 1, "negative": 0, "hs_tree": "counts"}, {"min_n": 1, "max_n": 2}],
 )
 @pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz", ".zst"])
 def test_a_model_comes_back(tmp_path, options, suffix):
@@ -85,10 +86,19 @@ def test_without_subwords(path):
 
 
 def test_both_objectives_keep_one_kind_of_rows(path):
-    model = model_of(hs=1, negative=5)
+    model = model_of(hs=1, negative=5, hs_tree="counts")
     fastvec.save_facebook_model(model, path)
     back = fastvec.load_facebook_model(path)
     assert (back.hs, back.negative) == (1, 0) and np.array_equal(back.syn1, model.syn1)
+
+
+def test_inner_nodes_of_a_tree_that_fasttext_does_not_have_stay_behind(path, caplog):
+    model = model_of(hs=1, negative=0)
+    fastvec.save_facebook_model(model, path)
+    assert "model.bin: fastText has another tree" in caplog.text
+    back = fastvec.load_facebook_model(path)
+    same_vectors(back.wv, model.wv)
+    assert model.syn1.any() and not back.syn1.any() and back.hs_tree == "counts"
 
 
 def test_nothing_to_save(path):
@@ -374,7 +384,7 @@ def test_inner_nodes_mean_the_same(theirs, path, tmp_path):
     )
     model.save_model(str(path))
     mine = fastvec.load_facebook_model(path)
-    tree = mine.vocab.huffman()
+    tree = mine.vocab.huffman(mine.hs_tree)
 
     def probability(word, hidden):
         i = mine.wv.get_index(word)

@@ -26,6 +26,7 @@ OPTIONS = {
     **dict.fromkeys(["sg", "hs", "cbow_mean", "shrink_windows", "cbow_classic"], (True, FLAGS)),
     **dict.fromkeys(["compute_loss", "sorted_vocab", "null_word"], (True, FLAGS)),
     "comment": ("of clusters", (np.str_,)),
+    "hs_tree": ("counts", (np.str_,)),
 }  # fmt: skip
 
 
@@ -147,6 +148,19 @@ def test_vectors_that_were_set_keep_their_size():
     model.wv = KeyedVectors._from_parts(WordTable.from_words(["a"]), np.ones((1, 16), np.float32))
     with pytest.raises(AttributeError, match="vector_size=8"):
         model.vector_size = 8
+
+
+def test_the_tree_stays_that_of_the_inner_nodes():
+    model = Word2Vec(**SMALL, hs=1)
+    model.hs_tree = "counts"
+    model.build_vocab(SENTENCES)
+    model.hs_tree = "counts"
+    with pytest.raises(
+        AttributeError, match="hs_tree='spelling': the vectors are there, with hs_tree=counts"
+    ):
+        model.hs_tree = "spelling"
+    with pytest.raises(ValueError, match="hs_tree='binary': choose one of spelling, counts"):
+        Word2Vec(hs_tree="binary")
 
 
 @pytest.mark.parametrize(

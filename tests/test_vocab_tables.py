@@ -112,7 +112,7 @@ def test_ranked_orders_ties_by_place(backend):
     assert (
         text.tobytes() == b"cbad" and offsets.tolist() == [0, 1, 2, 3, 4] and counts.tolist() == [2, 1, 1, 1]
     )
-    with pytest.raises(ValueError, match="1 places for 4 words"):
+    with pytest.raises(ValueError, match="places are not of the size of the 4 words"):
         _backend.vocab.ranked(table.text, table.offsets, counts, places[:1])
 
 

@@ -394,7 +394,11 @@ def write_model(path, metadata, counts=(3, 2)):
 
 def test_a_model_of_another_writer(tmp_path):
     write_model(tmp_path / "a", GOOD)
-    assert train(Word2Vec.load(tmp_path / "a"), [["a", "b"]]) == (10, 10)
+    model = Word2Vec.load(tmp_path / "a")
+    assert train(model, [["a", "b"]]) == (10, 10)
+    assert model.hs_tree == "counts", "the one there was before it had a name"
+    model.save(tmp_path / "b")
+    assert Word2Vec.load(tmp_path / "b").hs_tree == "counts"
 
 
 @pytest.mark.parametrize(

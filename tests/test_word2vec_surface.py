@@ -327,7 +327,7 @@ def test_scores_are_gensims(gensim_class, kind):
 def test_probabilities_of_a_tree_sum_to_one():
     model = Word2Vec(SENTENCES, **OPTIONS, sg=1, hs=1, negative=0)
     ids = [[5, word] for word in range(20)]
-    tree, options = model.vocab.huffman(), {"sg": 1, "window": 5, "cbow_mean": 1}
+    tree, options = model.vocab.huffman(model.hs_tree), {"sg": 1, "window": 5, "cbow_mean": 1}
     pairs = prediction.sentence_scores(ids, model.wv.vectors, model.syn1, tree, **options)
     back = np.array(
         [

@@ -2,7 +2,13 @@
 the order in which they arise, are both sorted, so the two lightest are at their heads (van Leeuwen 1976).
 Of a word and an inner node of equal counts the node goes first: the tree is that of word2vec.c and fastText.
 
-Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall.
+
+`pair_levels` keeps each word's depth, and so every length, but on each level, from the deepest on, pairs what stands there
+anew: words and inner nodes in a given order, an inner node by the first of its words. Words that are near each other in
+the order then share nodes, whatever their counts.
+
+Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall, or
+levels follow each other.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -55,6 +61,55 @@ def measure(const int64_t[::1] counts, int64_t[::1] weights, int32_t[::1] parent
             length = 0 if n == 1 else weights[parents[i] >> 1] + 1
             offsets[i + 1] = offsets[i] + length
     return True
+
+
+def pair_levels(const int64_t[::1] offsets, const int64_t[::1] words, const int64_t[::1] ranks, int64_t[::1] first,
+                int32_t[::1] parents):
+    """Put the words into another tree of the same depths.
+
+    Parameters
+    ----------
+    offsets : int64 array of V + 1
+        As `measure` leaves it.
+    words : int64 array of V
+        All words, from the deepest level on; those of a level in their order.
+    ranks : int64 array of V
+        Each word's place in the order.
+    first : int64 array of V
+        Scratch: the rank of the first word below each inner node.
+    parents : int32 array of 2 V
+        Out: as in `measure`.
+    """
+    cdef int64_t n = words.shape[0], depth, at = 0, child = 0, made = 0, below, node, i, rank
+    cdef int32_t side = 0
+    if offsets.shape[0] != n + 1 or ranks.shape[0] != n or first.shape[0] != n or parents.shape[0] != 2 * n:
+        raise ValueError("offsets, ranks, first or parents are not of the size of words")
+    if n == 0:
+        return
+    parents[n] = parents[2 * n - 1] = -1  # the root; with a single word there is no inner node, and it is not read
+    if n == 1:
+        parents[0] = -1
+        return
+    depth = offsets[words[0] + 1] - offsets[words[0]]
+    with nogil:
+        while depth > 0:
+            below = made  # inner nodes [child, below) are of this level
+            while True:
+                node = n - 2 - made
+                i = words[at] if at < n and offsets[words[at] + 1] - offsets[words[at]] == depth else -1
+                if i >= 0 and (child == below or ranks[i] < first[n - 2 - child]):
+                    rank, at = ranks[i], at + 1
+                elif child < below:
+                    i, child = n + (n - 2 - child), child + 1
+                    rank = first[i - n]
+                else:
+                    break
+                if side == 0:
+                    first[node] = rank
+                parents[i] = <int32_t>(2 * node + side)
+                made += side
+                side ^= 1
+            depth -= 1
 
 
 def fill(const int32_t[::1] parents, const int64_t[::1] offsets, int32_t[::1] path):

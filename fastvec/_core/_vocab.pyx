@@ -248,32 +248,48 @@ cdef class TokenTable:
         return out
 
 
-def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::1] counts,
-           const int64_t[::1] places=None):
-    """Return ``(text, offsets, counts)`` by falling count, equal ones by `places`, then by their words' bytes."""
+def order(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::1] counts=None,
+          const int64_t[::1] places=None):
+    """Return the words' indices, int64 (n,): by falling count, equal ones by `places`, then by their words' bytes; what
+    is None is the same for all."""
     cdef:
-        int64_t i, n = counts.shape[0], start, size = 0
+        int64_t i, n = offsets.shape[0] - 1
         int status = 0
         const uint8_t *bytes = &text[0] if text.shape[0] else NULL
-    new_text, new_offsets = np.empty(text.shape[0], np.uint8), np.zeros(n + 1, np.int64)
-    new_counts, order_array = np.empty(n, np.int64), np.empty(n, np.int64)
+    if (counts is not None and counts.shape[0] != n) or (places is not None and places.shape[0] != n):
+        raise ValueError(f"counts or places are not of the size of the {n} words")
+    for i in range(n):
+        if not 0 <= offsets[i] <= offsets[i + 1] <= text.shape[0]:
+            raise ValueError(f"word {i} has impossible bounds, {offsets[i]} to {offsets[i + 1]} of {text.shape[0]}")
+    found = np.empty(n, np.int64)
+    cdef int64_t[::1] ids = found
+    if n:
+        with nogil:
+            status = fv_rank_words(bytes, &offsets[0], NULL if counts is None else &counts[0],
+                                   NULL if places is None else &places[0], n, &ids[0])
+        check(status)
+    return found
+
+
+def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::1] counts,
+           const int64_t[::1] places=None):
+    """Return ``(text, offsets, counts)`` of the words in their `order`."""
     cdef:
-        int64_t[::1] order = order_array, bounds = new_offsets, sorted_counts = new_counts
+        int64_t[::1] ids = order(text, offsets, counts, places)
+        int64_t i, n = ids.shape[0], start, size = 0
+        const uint8_t *bytes = &text[0] if text.shape[0] else NULL
+    new_text, new_offsets, new_counts = np.empty(text.shape[0], np.uint8), np.zeros(n + 1, np.int64), np.empty(n, np.int64)
+    cdef:
+        int64_t[::1] bounds = new_offsets, sorted_counts = new_counts
         uint8_t[::1] to = new_text
-    if places is not None and places.shape[0] != n:
-        raise ValueError(f"{places.shape[0]} places for {n} words")
-    if n == 0:
-        return new_text, new_offsets, new_counts
     with nogil:
-        status = fv_rank_words(bytes, &offsets[0], &counts[0], NULL if places is None else &places[0], n, &order[0])
-        if status == 0:
-            for i in range(n):
-                start = offsets[order[i]]
-                memcpy(&to[0] + size, bytes + start, offsets[order[i] + 1] - start)
-                size += offsets[order[i] + 1] - start
-                bounds[i + 1] = size
-                sorted_counts[i] = counts[order[i]]
-    check(status)
+        for i in range(n):
+            start = offsets[ids[i]]
+            if offsets[ids[i] + 1] > start:
+                memcpy(&to[0] + size, bytes + start, offsets[ids[i] + 1] - start)
+            size += offsets[ids[i] + 1] - start
+            bounds[i + 1] = size
+            sorted_counts[i] = counts[ids[i]]
     return new_text, new_offsets, new_counts
 
 

@@ -1,5 +1,5 @@
-/* The order of a vocabulary: falling count, equal counts by place, if there are places, then by the words' bytes. A
- * merge sort, bottom up. */
+/* The order of words: falling count, if there are counts, equal counts by place, if there are places, then by the words'
+ * bytes. A merge sort, bottom up. */
 #ifndef FASTVEC_RANK_WORDS_H
 #define FASTVEC_RANK_WORDS_H
 
@@ -40,7 +40,7 @@ static inline int fv_rank_words(const uint8_t *text, const int64_t *offsets, con
     if (!both) return FV_NO_MEMORY;
     to = both + n;
     for (i = 0; i < n; i++) {
-        from[i].count = counts[i];
+        from[i].count = counts ? counts[i] : 0;
         from[i].place = places ? places[i] : 0;
         from[i].id = i;
         from[i].prefix = fv_prefix(text + offsets[i], offsets[i + 1] - offsets[i]);

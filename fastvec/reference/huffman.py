@@ -38,6 +38,29 @@ def measure(
     return True
 
 
+def pair_levels(
+    offsets: NDArray[np.int64],
+    words: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    first: NDArray[np.int64],
+    parents: NDArray[np.int32],
+) -> None:
+    """Put the words into another tree of the same depths. See the compiled twin."""
+    n, depths = len(words), np.diff(offsets)
+    if len(offsets) != n + 1 or len(ranks) != n or len(first) != n or len(parents) != 2 * n:
+        raise ValueError("offsets, ranks, first or parents are not of the size of words")
+    parents[:] = -1
+    node, level = n - 2, list[tuple[int, int]]()  # (rank, place in `parents`)
+    for depth in range(depths.max(initial=0), 0, -1):
+        level = sorted(level + [(int(ranks[i]), i) for i in np.flatnonzero(depths == depth).tolist()])
+        above = []
+        for left, right in zip(level[::2], level[1::2], strict=True):
+            parents[left[1]], parents[right[1]] = 2 * node, 2 * node + 1
+            above.append((left[0], n + node))
+            node -= 1
+        level = above
+
+
 def fill(parents: NDArray[np.int32], offsets: NDArray[np.int64], path: NDArray[np.int32]) -> None:
     """Write each word's path from the root. See the compiled twin."""
     n = len(offsets) - 1

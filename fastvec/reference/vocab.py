@@ -163,20 +163,34 @@ def _packed(words: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.frombuffer(b"".join(words), np.uint8), offsets
 
 
+def order(
+    text: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    counts: NDArray[np.int64] | None = None,
+    places: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """Return the words' indices by falling count, equal ones by `places`, then by their words' bytes."""
+    n, bounds = len(offsets) - 1, list(pairwise(offsets.tolist()))
+    if any(given is not None and len(given) != n for given in (counts, places)):
+        raise ValueError(f"counts or places are not of the size of the {n} words")
+    for i, (start, stop) in enumerate(bounds):
+        if not 0 <= start <= stop <= len(text):
+            raise ValueError(f"word {i} has impossible bounds, {start} to {stop} of {len(text)}")
+    words = [text[start:stop].tobytes() for start, stop in bounds]
+    keys = (np.zeros(n, np.int64) if given is None else given for given in (counts, places))
+    first, second = (key.tolist() for key in keys)
+    return np.array(sorted(range(n), key=lambda i: (-first[i], second[i], words[i])), np.int64)
+
+
 def ranked(
     text: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     counts: NDArray[np.int64],
     places: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Return ``(text, offsets, counts)`` by falling count, equal ones by `places`, then by their words' bytes."""
-    if places is not None and len(places) != len(counts):
-        raise ValueError(f"{len(places)} places for {len(counts)} words")
-    words = [text[a:b].tobytes() for a, b in pairwise(offsets.tolist())]
-    order = sorted(
-        range(len(words)), key=lambda i: (-counts[i], 0 if places is None else places[i], words[i])
-    )
-    return *_packed([words[i] for i in order]), counts[order]
+    """Return ``(text, offsets, counts)`` of the words in their `order`."""
+    ids = order(text, offsets, counts, places)
+    return *_packed([text[offsets[i] : offsets[i + 1]].tobytes() for i in ids.tolist()]), counts[ids]
 
 
 def alias_table(weights: NDArray[np.float64], table: NDArray[np.uint32]) -> None:
