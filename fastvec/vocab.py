@@ -221,13 +221,14 @@ class Vocab:
         parents, offsets = np.empty(2 * n, np.int32), np.empty(n + 1, np.int64)
         if not _backend.huffman.measure(self.counts, np.empty(n, np.int64), parents, offsets):
             raise ValueError("the counts do not fall from word to word: this is no vocabulary in its order")
+        words = np.arange(n)
         if checked_tree("tree", tree) == "spelling":
-            order = self.words.by_spelling()
-            by_level = order[np.argsort(-np.diff(offsets)[order], kind="stable")]
-            ranks = np.argsort(order)
-            _backend.huffman.pair_levels(offsets, by_level, ranks, np.empty(n, np.int64), parents)
+            order, ranks = self.words.by_spelling(), np.empty(n, np.int64)
+            ranks[order] = words
+            words = order[np.argsort(-np.diff(offsets)[order], kind="stable")]  # from the deepest level on
+            _backend.huffman.pair_levels(offsets, words, ranks, np.empty(n, np.int64), parents)
         path = np.empty(offsets[n], np.int32)
-        _backend.huffman.fill(parents, offsets, path)
+        _backend.huffman.fill(parents, offsets, words, path)
         return Huffman(offsets, path)
 
 

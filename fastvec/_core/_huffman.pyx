@@ -112,15 +112,17 @@ def pair_levels(const int64_t[::1] offsets, const int64_t[::1] words, const int6
             depth -= 1
 
 
-def fill(const int32_t[::1] parents, const int64_t[::1] offsets, int32_t[::1] path):
-    """Write each word's path from the root: ``2 * node + bit`` for each step."""
+def fill(const int32_t[::1] parents, const int64_t[::1] offsets, const int64_t[::1] words, int32_t[::1] path):
+    """Write each word's path from the root: ``2 * node + bit`` for each step. `words` are all words; it takes half the
+    time if those come together that share nodes."""
     cdef:
-        int64_t n = offsets.shape[0] - 1, i, at
+        int64_t n = offsets.shape[0] - 1, k, i, at
         int32_t step
-    if parents.shape[0] != 2 * n or path.shape[0] != offsets[n]:
-        raise ValueError("parents or path are not of the size of offsets")
+    if parents.shape[0] != 2 * n or words.shape[0] != n or path.shape[0] != offsets[n]:
+        raise ValueError("parents, words or path are not of the size of offsets")
     with nogil:
-        for i in range(n):
+        for k in range(n):
+            i = words[k]
             step = parents[i]
             for at in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
                 path[at] = step

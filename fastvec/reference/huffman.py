@@ -61,12 +61,14 @@ def pair_levels(
         level = above
 
 
-def fill(parents: NDArray[np.int32], offsets: NDArray[np.int64], path: NDArray[np.int32]) -> None:
+def fill(
+    parents: NDArray[np.int32], offsets: NDArray[np.int64], words: NDArray[np.int64], path: NDArray[np.int32]
+) -> None:
     """Write each word's path from the root. See the compiled twin."""
     n = len(offsets) - 1
-    if len(parents) != 2 * n or len(path) != offsets[n]:
-        raise ValueError("parents or path are not of the size of offsets")
-    for i in range(n):
+    if len(parents) != 2 * n or len(words) != n or len(path) != offsets[n]:
+        raise ValueError("parents, words or path are not of the size of offsets")
+    for i in words.tolist():
         step = parents[i]
         for at in range(int(offsets[i + 1]) - 1, int(offsets[i]) - 1, -1):
             path[at] = step
