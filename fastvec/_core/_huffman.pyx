@@ -2,10 +2,9 @@
 the order in which they arise, are both sorted, so the two lightest are at their heads (van Leeuwen 1976).
 Of a word and an inner node of equal counts the node goes first: the tree is that of word2vec.c and fastText.
 
-
-`pair_levels` keeps each word's depth, and so every length, but on each level, from the deepest on, pairs what stands there
-anew: words and inner nodes in a given order, an inner node by the first of its words. Words that are near each other in
-the order then share nodes, whatever their counts.
+`pair_levels` keeps the words' depths, but on each level, from the deepest on, pairs what stands there anew: words and
+inner nodes in a given order, an inner node by the first of its words. Words that are near each other in the order then
+share nodes, whatever their counts.
 
 Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall, or
 levels follow each other.

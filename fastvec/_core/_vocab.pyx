@@ -278,7 +278,8 @@ def ranked(const uint8_t[::1] text, const int64_t[::1] offsets, const int64_t[::
         int64_t[::1] ids = order(text, offsets, counts, places)
         int64_t i, n = ids.shape[0], start, size = 0
         const uint8_t *bytes = &text[0] if text.shape[0] else NULL
-    new_text, new_offsets, new_counts = np.empty(text.shape[0], np.uint8), np.zeros(n + 1, np.int64), np.empty(n, np.int64)
+    new_text, new_counts = np.empty(text.shape[0], np.uint8), np.empty(n, np.int64)
+    new_offsets = np.zeros(n + 1, np.int64)
     cdef:
         int64_t[::1] bounds = new_offsets, sorted_counts = new_counts
         uint8_t[::1] to = new_text
