@@ -67,12 +67,14 @@ def gensim_train(
     return {"vocab": marks[1] - marks[0], "train": marks[2] - marks[1], "words": len(trained.wv)}
 
 
-def fastvec_train(corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, shuffled=False):
+def fastvec_train(
+    corpus, dim, epochs, threads, seed, output, model="sg-ns", alpha=0.025, shuffled=False, hs_tree="spelling"
+):
     """The same in fastvec, from text to a saved file."""
     import fastvec
 
     kind = fastvec.FastText if model.endswith("subwords") else fastvec.Word2Vec
-    options = options_of(dim, epochs, threads, seed, alpha, model)
+    options = options_of(dim, epochs, threads, seed, alpha, model) | {"hs_tree": hs_tree}
     begun = time.perf_counter()
     if shuffled:
         counted = kind(**options)

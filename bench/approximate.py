@@ -38,7 +38,7 @@ def alone(vectors, dtype, threads):
     import numpy as np
     from usearch.index import Index
 
-    index = Index(ndim=vectors.shape[1], metric="ip" if dtype != "i8" else "cos", dtype=dtype)
+    index = Index(ndim=vectors.shape[1], metric="ip" if dtype == "f32" else "cos", dtype=dtype)
     index.add(np.arange(len(vectors)), vectors, threads=threads)
 
 
@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--words", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dtypes", nargs="*", default=["f32", "f16", "i8"])
+    parser.add_argument("--dtypes", nargs="*", default=["f16", "f32", "i8"])
     parser.add_argument("--expansions", type=int, nargs="*", default=[64, 128, 256, 512])
     args = parser.parse_args()
 

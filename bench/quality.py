@@ -58,7 +58,10 @@ def main():
     options.add_argument(
         "--shuffle-ties",
         action="store_true",
-        help="each seed draws an order of words of equal counts, and so another Huffman tree",
+        help="each seed draws an order of words of equal counts, and so another Huffman tree of the counts",
+    )
+    options.add_argument(
+        "--hs-tree", default="spelling", choices=["spelling", "counts"], help="fastvec's tree"
     )
     options.add_argument("--systems", nargs="+", default=["gensim", "fastvec"], choices=list(SYSTEMS))
     args = options.parse_args()
@@ -79,7 +82,8 @@ def main():
             runs = []
             for seed in args.seeds:
                 output = f"{folder}/{system}{seed}.bin"
-                figures = child(seed=seed, output=output, **SYSTEMS[system], **common)
+                own = {"hs_tree": args.hs_tree} if system == "fastvec" else {}
+                figures = child(seed=seed, output=output, **SYSTEMS[system], **common, **own)
                 seconds = figures.get("train", figures.get("text to model"))
                 runs.append(scores(output, args))
                 rows.append(

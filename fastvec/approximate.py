@@ -21,10 +21,10 @@ from fastvec.tensors import StrPath
 from fastvec.words import WordTable
 
 OLDEST = (2, 26, 6)
-METRICS = {"f32": "ip", "f16": "ip", "i8": "cos"}
-"""What usearch measures unit vectors by. Its codes of int8 have another length."""
-CANDIDATES = {"f32": 1, "f16": 1, "i8": 2}
-"""Rows that are scored for each that is wanted."""
+METRICS = {"f16": "cos", "f32": "ip", "i8": "cos"}
+"""What usearch measures unit vectors by. Rounded, they have other lengths, which tells where all are alike."""
+CANDIDATES = {"f16": 2, "f32": 1, "i8": 2}
+"""Rows that are scored for each that is wanted: rounded ones stand in an order that is a little wrong."""
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 128, 128
 ROWS_AT_ONCE = 1 << 13
 """Rows that are handed to usearch in one call; Ctrl-C and progress wait for no more."""
@@ -132,7 +132,7 @@ class Indexing(Sharing):
         connectivity: int = CONNECTIVITY,
         expansion_add: int = EXPANSION_ADD,
         expansion_search: int = EXPANSION_SEARCH,
-        dtype: str = "f32",
+        dtype: str = "f16",
         threads: int | None = None,
         progress: bool | Callable[[int, int], object] = False,
     ) -> Index:
@@ -150,9 +150,9 @@ class Indexing(Sharing):
             Neighbours of a row in the graph.
         expansion_add, expansion_search : int
             How many rows are kept in view when a row is added, and in a search: more take longer, and find more.
-        dtype : {"f32", "f16", "i8"}
-            Numbers of the index's copy of the vectors: f16 and i8 take a half and a quarter of the room, build faster
-            and find a little less, f16 mostly where all vectors are alike.
+        dtype : {"f16", "f32", "i8"}
+            Numbers of the index's copy of the vectors: f16 takes half the room of f32 and finds as much, i8 a quarter
+            and finds a little less.
         threads : int, optional
             None: as many as there are cores. With several, the graph differs a little from run to run.
         progress : bool or callable of (done, total)

@@ -15,7 +15,9 @@ MAX_NEGATIVE = 60
 UNBOUNDED = 1 << 62
 """Beyond what any number of rows, words or bytes can be."""
 TREES = ("spelling", "counts")
-"""Huffman trees of hierarchical softmax."""
+"""Huffman trees of hierarchical softmax, the default first."""
+MOST_COUNTED = 1 << 62
+"""What the counts of all words may add up to."""
 LARGEST = 1e4
 """Numbers beyond this (and NaN) mean that training has diverged: a score of some 20 is as good as certain."""
 
@@ -85,8 +87,8 @@ def checked_text(name: str, value: Any) -> str:
 
 
 def checked_tree(name: str, value: Any) -> str:
-    """Return one of `TREES`; raise ValueError for anything else."""
-    if value not in TREES:
+    """Return one of `TREES`; raise TypeError or ValueError for anything else."""
+    if checked_text(name, value) not in TREES:
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(TREES)}")
     return str(value)
 
@@ -202,7 +204,7 @@ class TrainConfig:
     sample: float = 1e-3
     sg: int = 0
     hs: int = 0
-    hs_tree: str = "spelling"
+    hs_tree: str = TREES[0]
     negative: int = 5
     cbow_mean: int = 1
     cbow_classic: bool = True

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from fastvec.config import MAX_NEGATIVE
+from fastvec.config import LARGEST, MAX_NEGATIVE, MOST_COUNTED, TREES
 from fastvec.errors import FormatError
 from fastvec.fasttext import FastText
 from fastvec.fasttext_vectors import FastTextKeyedVectors
@@ -15,6 +15,10 @@ from fastvec.train import Weights, allocate_rows
 from fastvec.vocab import Vocab
 
 logger = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 4096
+TREE_COUNTS = 10**15
+"""fastText's tree takes counts below this; greater ones end its process, or hang it."""
 
 
 def load_facebook_vectors(path: StrPath, encoding: str = "utf-8") -> FastTextKeyedVectors:
@@ -73,6 +77,9 @@ def load_facebook_model(path: StrPath, encoding: str = "utf-8") -> FastText:
         ) from error
     if not len(held.words):
         raise FormatError(f"{os.fspath(path)}: a model without words")
+    if held.counts.sum(dtype=np.float64) > MOST_COUNTED:
+        raise FormatError(f"{os.fspath(path)}: the words' counts add up to more than {MOST_COUNTED}")
+    _empty_unset_rows(held.input[len(held.words) :], path)
     assert held.output is not None
     vocab = Vocab(held.words, held.counts, held.tokens, 0)
     rows = {"nodes": _turned(held.output)} if model.hs else {"output": held.output}
@@ -89,7 +96,7 @@ def _new(p: Parameters) -> FastText:
     return FastText(
         sg=p.model == fasttext.SKIP_GRAM,
         hs=hs,
-        hs_tree="counts",
+        hs_tree="counts" if hs else TREES[0],
         vector_size=p.dim,
         window=max(p.ws, 1),
         min_count=p.minCount,
@@ -100,6 +107,23 @@ def _new(p: Parameters) -> FastText:
         max_n=p.maxn,
         bucket=p.bucket,
     )
+
+
+def _empty_unset_rows(rows: Matrix, path: StrPath) -> None:
+    """Zero the rows of n-grams that no training ends with: fastText with few threads leaves rows as memory was."""
+    emptied = 0
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        unset = ~(np.abs(some) <= LARGEST).all(axis=1)
+        some[unset] = 0
+        emptied += int(unset.sum())
+    if emptied:
+        logger.warning(
+            "%s: %d rows of n-grams hold NaN or numbers beyond %g; zeros take their place",
+            os.fspath(path),
+            emptied,
+            LARGEST,
+        )
 
 
 def _turned(nodes: Matrix) -> Matrix:
@@ -119,8 +143,9 @@ def save_facebook_model(
 ) -> None:
     """Write a model as a .bin file of fastText's, which that program and its Python package read.
 
-    The format holds one kind of output rows: of a model with both, those of hierarchical softmax. They are zero in the
-    file, with a warning in the log, if the model's tree is not fastText's (``hs_tree="counts"``).
+    The format holds one kind of output rows: of a model with both objectives, those of hierarchical softmax if the
+    model has fastText's tree (``hs_tree="counts"``), else those of negative sampling. Inner nodes of another tree stay
+    behind, with a warning in the log.
 
     Parameters
     ----------
@@ -137,23 +162,12 @@ def save_facebook_model(
     RuntimeError
         If the model has no words yet.
     ValueError
-        If a word holds a zero byte, which the format cannot hold.
+        If a word holds a zero byte, which the format cannot hold; for counts that fastText makes no tree of.
     """
     if model.vocab is None:
         raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
     c, subwords, weights, width = model.config, model.subwords, model._weights, model.config.vector_size
-    if weights.nodes is not None and c.hs_tree == "counts":
-        output = _turned(weights.nodes[:, :width])[:, :width]
-    elif weights.nodes is not None:
-        logger.warning(
-            "%s: fastText has another tree than the model with hs_tree=%r: its inner nodes are not in the file",
-            os.fspath(path),
-            c.hs_tree,
-        )
-        output = np.zeros((len(model.vocab), width), np.float32)
-    else:
-        assert weights.output is not None
-        output = weights.output[:, :width]
+    output, loss = _output(model, path)
     parameters = Parameters(
         dim=width,
         ws=c.window,
@@ -161,7 +175,7 @@ def save_facebook_model(
         minCount=model.min_count,
         neg=c.negative,
         wordNgrams=word_ngrams,
-        loss=NEGATIVE_SAMPLING if weights.nodes is None else HIERARCHICAL_SOFTMAX,
+        loss=loss,
         model=fasttext.SKIP_GRAM if c.sg else fasttext.CBOW,
         bucket=subwords.bucket,
         minn=subwords.min_n,
@@ -169,8 +183,30 @@ def save_facebook_model(
         lrUpdateRate=lr_update_rate,
         t=c.sample,
     )
-    vocab = model.vocab
-    tokens = vocab.corpus_words if vocab.corpus_words >= 0 else int(vocab.counts.sum())
-    fasttext.write(
-        path, parameters, vocab.words, vocab.counts, tokens, weights.input[:, :width], output, encoding
-    )
+    vocab, counts = model.vocab, model.vocab.counts
+    if loss == HIERARCHICAL_SOFTMAX:  # in whose tree a count of 0 is 1
+        counts = np.maximum(counts, 1)
+        if counts[0] >= TREE_COUNTS:
+            raise ValueError(
+                f"{os.fspath(path)}: fastText makes no tree of the count {counts[0]} of {vocab.words[0]!r}: it must "
+                f"be below {TREE_COUNTS}"
+            )
+    tokens = vocab.corpus_words if vocab.corpus_words >= 0 else int(counts.sum())
+    fasttext.write(path, parameters, vocab.words, counts, tokens, weights.input[:, :width], output, encoding)
+
+
+def _output(model: FastText, path: StrPath) -> tuple[Matrix, int]:
+    """Return the output rows that the file gets, and the number of their objective."""
+    c, width = model.config, model.config.vector_size
+    output, nodes = model._weights.output, model._weights.nodes
+    if nodes is not None and (c.hs or output is None):
+        if c.hs_tree == "counts":
+            return _turned(nodes[:, :width])[:, :width], HIERARCHICAL_SOFTMAX
+        logger.warning(
+            "%s: the inner nodes are not in the file: fastText has another tree, that of hs_tree='counts'",
+            os.fspath(path),
+        )
+        if output is None:
+            return np.zeros_like(nodes[:, :width]), HIERARCHICAL_SOFTMAX
+    assert output is not None
+    return output[:, :width], NEGATIVE_SAMPLING

@@ -249,6 +249,9 @@ class Model(Attributes):
             and np.array_equal(before.huffman(c.hs_tree).path, vocab.huffman(c.hs_tree).path)
         ):
             nodes = allocate_rows(len(vocab), c.vector_size)
+            logger.warning(
+                "the words make another Huffman tree: what its inner nodes had learned begins anew"
+            )
         self.vocab = vocab
         self._set_weights(Weights(rows, output, nodes), vocab)
         for name, values in held.expandos.items():
@@ -266,9 +269,13 @@ class Model(Attributes):
         self._weights = weights
         self._wv = self._vectors(weights, vocab)
         if self.config.hs:
-            tree = vocab.huffman(self.config.hs_tree)
-            self.wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
-            self.wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
+            self._tell_paths(vocab)
+
+    def _tell_paths(self, vocab: Vocab) -> None:
+        """Let each word's path through the tree be read off the vectors, under gensim's names."""
+        tree = vocab.huffman(self.config.hs_tree)
+        self.wv.expandos["code"] = Ragged((tree.path & 1).astype(np.uint8), tree.offsets)
+        self.wv.expandos["point"] = Ragged((tree.path >> 1).astype(np.uint32), tree.offsets)
 
     def _vectors(self, weights: Weights, vocab: Vocab) -> KeyedVectors:
         """Return the word vectors over the input rows."""
@@ -284,7 +291,10 @@ class Model(Attributes):
         self._take_back()
         w, n = self._weights, len(self.vocab)
         output = allocate_rows(n, config.vector_size) if config.negative and w.output is None else w.output
-        nodes = allocate_rows(n, config.vector_size) if config.hs and w.nodes is None else w.nodes
+        nodes = w.nodes
+        if config.hs and nodes is None:
+            nodes = allocate_rows(n, config.vector_size)
+            self._tell_paths(self.vocab)
         self._weights = dataclasses.replace(w, output=output, nodes=nodes)
         return dataclasses.replace(self._weights, lock=self._lock_factors())
 

@@ -50,19 +50,27 @@ class Attributes:
         """Parameters may be set; the next training goes by them, or the next vocabulary: `min_count` and the like."""
         if name in PARAMETERS:
             config = dataclasses.replace(self.config, **{name: value})
-            for shape in ("vector_size", "hs_tree"):
-                if getattr(config, shape) != getattr(self.config, shape):
-                    self._change_shape(shape, value)
+            if config.vector_size != self.config.vector_size:
+                self._change_shape("vector_size", value)
+            if (
+                config.hs_tree != self.config.hs_tree
+                and self.vocab is not None
+                and self._weights.nodes is not None
+            ):
+                raise AttributeError(
+                    f"hs_tree={value!r}: the inner nodes are there, in the tree hs_tree={self.hs_tree!r}; set it "
+                    f"before build_vocab, or make a new model: {type(self).__name__}(hs_tree={value!r}, ...)"
+                )
             self.config = config
         else:
             check = MODEL_OPTIONS.get(name)
             object.__setattr__(self, name, check(name, value) if check else value)
 
     def _change_shape(self, name: str, value: Any) -> None:
-        """Make room for vectors of another shape, or in another tree; raise AttributeError where there are vectors."""
+        """Make room for vectors of another shape; raise AttributeError where there are vectors."""
         if self.vocab is not None or (self._wv is not None and len(self._wv)):
             raise AttributeError(
-                f"{name}={value!r}: the vectors are there, with {name}={getattr(self, name)}, and stay so; "
+                f"{name}={value!r}: the vectors are there, with {name}={getattr(self, name)}, and stay of that shape; "
                 f"set it before build_vocab, or make a new model: {type(self).__name__}({name}={value!r}, ...)"
             )
         self._wv = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import formats, gensimfile, store
-from fastvec.config import MODEL_OPTIONS, TrainConfig
+from fastvec.config import MODEL_OPTIONS, MOST_COUNTED, TrainConfig
 from fastvec.errors import FormatError, NoModelError
 from fastvec.fasttext_vectors import FastTextKeyedVectors, subwords_of
 from fastvec.formats import gensim
@@ -70,7 +70,9 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
             f"{name}: it holds word vectors, but no model to train on; open it with KeyedVectors.load"
         )
     try:
-        parameters = {"hs_tree": "counts", **json.loads(held.metadata["parameters"])}  # where it is not named
+        parameters = json.loads(held.metadata["parameters"])
+        if "node_vectors" in held.extra:  # of the one tree there was before it had a name
+            parameters = {"hs_tree": "counts", **parameters}
         config = TrainConfig(**{**parameters, "workers": workers})
         options = _checked(json.loads(held.metadata.get("options", "{}")))
         totals = int(held.metadata["corpus_words"]), int(held.metadata["corpus_sentences"])
@@ -83,6 +85,8 @@ def read(fname: PathOrName, workers: int | None) -> HeldModel:
         raise FormatError(f"{name}: vectors of {held.vectors.shape[1]} numbers do not fit {config}")
     if not len(held.counts) or held.counts.min() < 0 or (held.counts[1:] > held.counts[:-1]).any():
         raise FormatError(f"{name}: no words, or counts below 0 or out of order: they do not fit a model")
+    if held.counts.sum(dtype=np.float64) > MOST_COUNTED:
+        raise FormatError(f"{name}: the words' counts add up to more than {MOST_COUNTED}")
     # Copies: the model may be saved to the same file, which must not be mapped then (Windows).
     words = WordTable(held.words.text.copy(), held.words.offsets.copy(), held.words.slots.copy())
     rows = {field: _own_rows(held.extra[key]) for key, field in MATRICES.items() if key in held.extra}

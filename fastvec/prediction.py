@@ -89,6 +89,10 @@ class Predictions(Model):
         """
         if not self.config.hs or self.vocab is None:
             raise RuntimeError("score needs hierarchical softmax: a model with hs=1, and a vocabulary")
+        if self._weights.nodes is None:
+            raise RuntimeError(
+                "score needs inner nodes that have learned: hs=1 was set since; train the model first"
+            )
         c, find = self.config, self.wv.get_index
         total = checked_int("total_sentences", total_sentences)
         given = checked_items("sentences", sentences, "a list of lists of words")

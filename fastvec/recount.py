@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import checked_workers
-from fastvec.errors import NoVocabularyError
+from fastvec.config import MOST_COUNTED, checked_workers
+from fastvec.errors import CorpusError, NoVocabularyError
 from fastvec.text import Errors, Progress, Source, scan
 from fastvec.vocab import Choice, Tally, TrimRule, Vocab, describe
 from fastvec.words import WordTable
@@ -84,7 +84,17 @@ def joined(old: Vocab, more: Vocab, keep: NDArray[np.bool_]) -> tuple[Vocab, NDA
         In its own order, for the counts have changed. Its corpus is that of `more`.
     int32 array of len(old)
         Where the old words are in it.
+
+    Raises
+    ------
+    CorpusError
+        If the counts add up to more than 2^62.
     """
+    total = int(old.counts.sum()) + int(more.counts.sum())
+    if total > MOST_COUNTED:
+        raise CorpusError(
+            f"the counts, those of before included, add up to {total}; at most {MOST_COUNTED} can be"
+        )
     ids = _table(more).ids_in(old.words.text, old.words.offsets, old.words.slots)
     known = ids >= 0
     counts = np.array(old.counts)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastvec import _backend
-from fastvec.config import MODEL_OPTIONS, checked_tree, checked_workers
+from fastvec.config import MODEL_OPTIONS, MOST_COUNTED, checked_tree, checked_workers
 from fastvec.errors import CorpusError, NoVocabularyError
 from fastvec.text import Errors, IdRoom, Part, Progress, Source, scan
 from fastvec.words import WordTable
@@ -35,7 +35,7 @@ class Huffman:
     offsets : int64[V + 1]
     path : int32[offsets[V]]
         Word w's steps are ``path[offsets[w]:offsets[w + 1]]``; each is ``2 * node + bit``: the inner node, of which the
-        root is 0 and others follow about in falling order of their counts, and the bit of the word's code there.
+        root is 0 and those near it come first, and the bit of the word's code there.
     """
 
     offsets: NDArray[np.int64]
@@ -102,6 +102,8 @@ class Vocab:
             if isinstance(count, bool) or not hasattr(count, "__index__") or not 0 <= int(count) < 2**62:
                 raise CorpusError(f"the count of {word!r} is {count!r}; give a whole number from 0 on")
             total[encoded] = total.get(encoded, 0) + int(count)
+        if sum(total.values()) > MOST_COUNTED:
+            raise CorpusError(f"the counts add up to {sum(total.values())}; at most {MOST_COUNTED} can be")
         table = WordTable.from_words(total)
         choice = Choice(min_count, max_final_vocab, trim_rule)
         values = np.fromiter(total.values(), np.int64, len(total))
@@ -208,7 +210,7 @@ class Vocab:
         _backend.vocab.alias_table(weights, table)
         return table
 
-    def huffman(self, tree: str = "spelling") -> Huffman:
+    def huffman(self, tree: str) -> Huffman:
         """Return a Huffman tree for the words' counts (Huffman 1952); a count of 0 is taken as 1.
 
         Parameters
@@ -217,12 +219,12 @@ class Vocab:
             As `hs_tree` of `TrainConfig`: of the many trees of the least mean depth, the one in which words that
             begin alike share nodes, or that of word2vec.c and fastText.
         """
-        n = len(self)
+        n, by_spelling = len(self), checked_tree("tree", tree) == "spelling"
         parents, offsets = np.empty(2 * n, np.int32), np.empty(n + 1, np.int64)
         if not _backend.huffman.measure(self.counts, np.empty(n, np.int64), parents, offsets):
             raise ValueError("the counts do not fall from word to word: this is no vocabulary in its order")
-        words = np.arange(n)
-        if checked_tree("tree", tree) == "spelling":
+        words = np.arange(n, dtype=np.int64)
+        if by_spelling:
             order, ranks = self.words.by_spelling(), np.empty(n, np.int64)
             ranks[order] = words
             words = order[np.argsort(-np.diff(offsets)[order], kind="stable")]  # from the deepest level on

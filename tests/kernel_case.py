@@ -93,7 +93,7 @@ class Case:
     def tree(n_words, rng):
         counts = np.sort(rng.integers(1, 100, n_words))[::-1].astype(np.int64)
         words = WordTable.from_words(str(i) for i in range(n_words))
-        return Vocab(words, counts, int(counts.sum()), 1).huffman()
+        return Vocab(words, counts, int(counts.sum()), 1).huffman("spelling")
 
     def matrices(self, dtype=np.float32):
         return [None if m is None else m.astype(dtype) for m in (self.input, self.output, self.nodes)]

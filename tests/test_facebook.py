@@ -95,10 +95,48 @@ def test_both_objectives_keep_one_kind_of_rows(path):
 def test_inner_nodes_of_a_tree_that_fasttext_does_not_have_stay_behind(path, caplog):
     model = model_of(hs=1, negative=0)
     fastvec.save_facebook_model(model, path)
-    assert "model.bin: fastText has another tree" in caplog.text
+    assert "model.bin: the inner nodes are not in the file: fastText has another tree" in caplog.text
     back = fastvec.load_facebook_model(path)
     same_vectors(back.wv, model.wv)
     assert model.syn1.any() and not back.syn1.any() and back.hs_tree == "counts"
+    model = model_of(hs=1, negative=5)
+    fastvec.save_facebook_model(model, path)
+    back = fastvec.load_facebook_model(path)
+    assert (back.hs, back.negative) == (0, 5) and np.array_equal(back.syn1neg, model.syn1neg)
+
+
+def test_what_a_model_trains_now_is_what_is_saved(path):
+    model = model_of(hs=1, negative=0, hs_tree="counts")
+    model.negative, model.hs = 5, 0
+    model.train(SENTENCES, total_examples=100, epochs=1)
+    fastvec.save_facebook_model(model, path)
+    back = fastvec.load_facebook_model(path)
+    assert (back.hs, back.negative, back.hs_tree) == (0, 5, "spelling")
+    assert np.array_equal(back.syn1neg, model.syn1neg)
+
+
+def test_counts_of_a_tree_that_fasttext_does_not_make(path):
+    model = fastvec.FastText(hs=1, negative=0, hs_tree="counts", bucket=9, min_count=0, vector_size=4)
+    model.build_vocab_from_freq({"a": 10**15, "b": 3})
+    with pytest.raises(
+        ValueError, match=r"model\.bin: .* the count 1000000000000000 of 'a': it must be below"
+    ):
+        fastvec.save_facebook_model(model, path)
+    assert not path.exists()
+    model.build_vocab_from_freq({"a": 10**15 - 1, "b": 3, "c": 0})
+    fastvec.save_facebook_model(model, path)
+    assert fastvec.load_facebook_model(path).vocab.counts.tolist() == [10**15 - 1, 3, 1]
+
+
+def test_rows_of_ngrams_that_hold_no_numbers_are_emptied(path, caplog):
+    model = model_of(bucket=5000)
+    unused = np.setdiff1d(np.arange(len(model._weights.input)), model._weights.bags.rows)[[0, -1]]
+    model._weights.input[unused, 0] = np.nan, 1e30
+    fastvec.save_facebook_model(model, path)
+    back = fastvec.load_facebook_model(path)
+    assert "2 rows of n-grams hold NaN or numbers beyond 10000; zeros" in caplog.text
+    back.train(SENTENCES, total_examples=100, epochs=1)
+    assert np.isfinite(back.wv.vectors_ngrams).all()
 
 
 def test_nothing_to_save(path):

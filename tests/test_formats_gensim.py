@@ -149,7 +149,7 @@ def test_another_tree_begins_anew(tmp_path, caplog):
 
 
 def test_inverted_bits_change_the_sign():
-    tree = Vocab(files.WordTable.from_words("abcd"), np.array([8, 4, 2, 1]), 0, 0).huffman()
+    tree = Vocab(files.WordTable.from_words("abcd"), np.array([8, 4, 2, 1]), 0, 0).huffman("counts")
     codes, points, lengths = tree.path & 1, tree.path >> 1, np.diff(tree.offsets)
     renamed = np.array([2, 0, 1])[points]
     rows = gensimfile.nodes_of(VECTORS, files.Paths(1 - codes, renamed, lengths), tree)

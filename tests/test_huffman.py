@@ -9,16 +9,19 @@ import test_vocab
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastvec import _backend
-from fastvec.errors import FormatError
+from fastvec import Word2Vec, _backend
+from fastvec.errors import CorpusError, FormatError
 from fastvec.vocab import Vocab
 from fastvec.words import WordTable
 
 BACKENDS, load = test_vocab.BACKENDS, test_vocab.load
 TREES = ["spelling", "counts"]
+FIBONACCI = [1, 1]
+while len(FIBONACCI) < 80:
+    FIBONACCI.append(sum(FIBONACCI[-2:]))
 vocabularies = st.dictionaries(
-    st.text(st.characters(codec="utf-8", exclude_characters=" "), min_size=1, max_size=3),
-    st.one_of(st.integers(1, 4), st.integers(1, 10**6), st.sampled_from([1, 2, 4, 8, 16])),
+    st.text(max_size=3, alphabet=st.characters(codec="utf-8")),
+    st.one_of(st.integers(0, 4), st.integers(1, 10**6), st.sampled_from(FIBONACCI)),
     min_size=1,
     max_size=40,
 )
@@ -50,12 +53,11 @@ def least_cost(counts):
 @pytest.mark.parametrize("kind", TREES)
 @given(counts=vocabularies)
 def test_it_is_a_tree_of_the_least_mean_depth(counts, kind):
-    vocab = Vocab.from_counts(counts)
+    vocab = Vocab.from_counts(counts, min_count=0)
     steps = paths(vocab, kind)
     assert all(path[0] >> 1 == 0 for path in steps if path) and (all(steps) or len(vocab) == 1)
-    assert sum(n * len(s) for n, s in zip(vocab.counts.tolist(), steps, strict=True)) == least_cost(
-        counts.values()
-    )
+    weights = [max(count, 1) for count in vocab.counts.tolist()]
+    assert sum(n * len(path) for n, path in zip(weights, steps, strict=True)) == least_cost(weights)
     below = {}  # node -> what hangs on its two sides
     for word, path in enumerate(steps):
         nodes_and_word = [*(step >> 1 for step in path), f"word {word}"]
@@ -67,14 +69,8 @@ def test_it_is_a_tree_of_the_least_mean_depth(counts, kind):
 
 
 @given(counts=vocabularies)
-def test_both_trees_have_the_same_depths(counts):
-    vocab = Vocab.from_counts(counts)
-    assert np.array_equal(vocab.huffman("spelling").offsets, vocab.huffman("counts").offsets)
-
-
-@given(counts=vocabularies)
 def test_on_each_level_neighbours_by_spelling_are_pairs(counts):
-    vocab = Vocab.from_counts(counts)
+    vocab = Vocab.from_counts(counts, min_count=0)
     words, first = list(vocab.words), {}
     for word, path in zip(words, paths(vocab, "spelling"), strict=True):
         bits = tuple(step & 1 for step in path)
@@ -106,7 +102,7 @@ def test_nodes_are_numbered_from_the_root_on(backend):
 @pytest.mark.parametrize("kind", TREES)
 @given(counts=vocabularies)
 def test_the_twins_make_one_tree(counts, kind):
-    vocab, found = Vocab.from_counts(counts), []
+    vocab, found = Vocab.from_counts(counts, min_count=0), []
     for name in BACKENDS:
         with pytest.MonkeyPatch.context() as patch:
             for module in ("vocab", "huffman"):
@@ -120,12 +116,31 @@ def test_refuses(backend):
     with pytest.raises(ValueError, match="tree='speling': choose one of spelling, counts"):
         vocab.huffman("speling")
     with pytest.raises(ValueError, match="do not fall"):
-        Vocab(vocab.words, vocab.counts[::-1].copy(), 6, 1).huffman()
-    three = np.arange(3)
-    with pytest.raises(ValueError, match="not of the size"):
-        _backend.huffman.pair_levels(np.arange(4), three, three, three[:2].copy(), np.empty(6, np.int32))
+        Vocab(vocab.words, vocab.counts[::-1].copy(), 6, 1).huffman("counts")
+    with pytest.raises(TypeError, match="hs_tree=None"):
+        Word2Vec(hs_tree=None)
+    three = np.arange(3, dtype=np.int64)
+    for first, depths in (
+        (three[:2], [2, 2, 1]),
+        (three, [9, 9, 9]),
+        (three, [2, 1, 1]),
+        (three, [1, 1, 1]),
+        (three, [2, 2, 2]),
+    ):
+        offsets = np.cumsum([0, *depths], dtype=np.int64)
+        with pytest.raises(ValueError):
+            _backend.huffman.pair_levels(offsets, three, three, first.copy(), np.empty(6, np.int32))
+    with pytest.raises(CorpusError, match="add up to 4611686018427387905; at most 4611686018427387904"):
+        Vocab.from_counts({"a": 2**62 - 1, "b": 2})
     table = WordTable.from_words(["a", "b"])
     for bounds in ([0, 1, 9], [0, -1, 2], [2, 1, 2]):
         damaged = WordTable(table.text, np.array(bounds), table.slots, origin="m.fvec")
         with pytest.raises(FormatError, match=r"m\.fvec: word \d has impossible bounds"):
             damaged.by_spelling()
+
+
+def test_words_in_the_order_of_their_bytes(backend):
+    words = ["b", "", "a\0", "a", "\U0001f600", "\uffff", "\xe9", "abcdefgh" * 3 + "b", "abcdefgh" * 3]
+    table = WordTable.from_words(words)
+    assert [words[i] for i in table.by_spelling()] == sorted(words, key=str.encode) == sorted(words)
+    assert WordTable.from_words(()).by_spelling().size == 0

@@ -151,14 +151,26 @@ def test_vectors_that_were_set_keep_their_size():
 
 
 def test_the_tree_stays_that_of_the_inner_nodes():
-    model = Word2Vec(**SMALL, hs=1)
+    model = Word2Vec(**SMALL)
     model.hs_tree = "counts"
     model.build_vocab(SENTENCES)
+    model.hs_tree = "spelling"
+    model.hs, model.hs_tree = 1, "counts"
+    with pytest.raises(RuntimeError, match="hs=1 was set since; train the model first"):
+        model.score(SENTENCES)
+    train(model)
+    code = model.wv.get_vecattr("a_1", "code")
+    assert np.array_equal(
+        code, Word2Vec(SENTENCES, **SMALL, hs=1, hs_tree="counts").wv.get_vecattr("a_1", "code")
+    )
     model.hs_tree = "counts"
     with pytest.raises(
-        AttributeError, match="hs_tree='spelling': the vectors are there, with hs_tree=counts"
+        AttributeError, match="hs_tree='spelling': the inner nodes are there, in the tree hs_tree='counts'"
     ):
         model.hs_tree = "spelling"
+    for wrong in (None, 5, np.array(["spelling"]), ["spelling"]):
+        with pytest.raises(TypeError, match="hs_tree="):
+            Word2Vec(hs_tree=wrong)
     with pytest.raises(ValueError, match="hs_tree='binary': choose one of spelling, counts"):
         Word2Vec(hs_tree="binary")
 

@@ -394,11 +394,32 @@ def write_model(path, metadata, counts=(3, 2)):
 
 def test_a_model_of_another_writer(tmp_path):
     write_model(tmp_path / "a", GOOD)
-    model = Word2Vec.load(tmp_path / "a")
-    assert train(model, [["a", "b"]]) == (10, 10)
-    assert model.hs_tree == "counts", "the one there was before it had a name"
-    model.save(tmp_path / "b")
-    assert Word2Vec.load(tmp_path / "b").hs_tree == "counts"
+    assert train(Word2Vec.load(tmp_path / "a"), [["a", "b"]]) == (10, 10)
+
+
+def test_inner_nodes_from_before_trees_had_names_keep_theirs(tmp_path):
+    sentences = planted.clusters(4, 5, sentences=50, length=8)
+    model = Word2Vec(sentences, min_count=1, vector_size=4, workers=1, hs=1, negative=0, hs_tree="counts")
+    expected = model.score(sentences)
+    model.save(tmp_path / "new")
+    held = store.open_vectors(tmp_path / "new")
+    parameters = {k: v for k, v in json.loads(held.metadata["parameters"]).items() if k != "hs_tree"}
+    store.save_vectors(
+        tmp_path / "old",
+        held.words,
+        held.vectors,
+        held.counts,
+        {**held.metadata, "parameters": json.dumps(parameters)},
+        extra=dict(held.extra),
+    )
+    old = Word2Vec.load(tmp_path / "old")
+    assert old.hs_tree == "counts" and np.array_equal(old.score(sentences), expected)
+    old.save(tmp_path / "again")
+    assert Word2Vec.load(tmp_path / "again").hs_tree == "counts"
+    model = Word2Vec(sentences, min_count=1, vector_size=4, workers=1, hs=1, negative=0)
+    model.save(tmp_path / "spelt")
+    assert np.array_equal(Word2Vec.load(tmp_path / "spelt").score(sentences), model.score(sentences))
+    assert not np.array_equal(model.score(sentences), expected)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,17 @@ import planted
 import pytest
 
 from fastvec import FastText, Vocab, Word2Vec, recount
-from fastvec.errors import CorpusTypeError
+from fastvec.errors import CorpusError, CorpusTypeError
 
 OLD = planted.clusters(4, 5, sentences=300, length=8)
 NEW = [[word.replace("a_", "z_").replace("b_", "y_") for word in sentence] for sentence in OLD[::-1]]
 """Sentences about clusters c and d, and about two clusters z and y that are new."""
 OPTIONS = {"min_count": 1, "vector_size": 16, "epochs": 8, "sample": 0, "alpha": 0.05, "workers": 1}
-MODELS = [{"sg": sg, **objective} for sg in (1, 0) for objective in ({}, {"hs": 1, "negative": 0}, {"hs": 1})]
+MODELS = [
+    {"sg": sg, **objective}
+    for sg in (1, 0)
+    for objective in ({}, {"hs": 1, "negative": 0}, {"hs": 1, "hs_tree": "counts"})
+]
 
 
 def train(model, sentences, **options):
@@ -64,11 +68,25 @@ def test_lock_factors_of_subwords_move_with_their_words():
     assert model.wv.vectors_ngrams_lockf.tolist() == list(range(50))
 
 
-def test_the_same_tree_keeps_its_nodes():
+def test_the_same_tree_keeps_its_nodes(caplog):
     model = Word2Vec(OLD, **OPTIONS, hs=1, negative=0)
     nodes = model.syn1.copy()
     model.build_vocab(OLD, update=True)
     assert np.array_equal(model.syn1, nodes) and model.vocab.counts.sum() == 2 * 300 * 8
+    assert "begins anew" not in caplog.text
+    model.build_vocab(NEW, update=True)
+    assert (
+        not model.syn1.any()
+        and "another Huffman tree: what its inner nodes had learned begins anew" in caplog.text
+    )
+
+
+def test_counts_that_add_up_to_too_much():
+    model = Word2Vec(**OPTIONS, hs=1)
+    model.build_vocab_from_freq({"a": 2**62 - 5, "b": 5})
+    with pytest.raises(CorpusError, match="those of before included, add up to 46116860184273879"):
+        model.build_vocab_from_freq({"a": 1}, update=True)
+    assert model.vocab.counts.tolist() == [2**62 - 5, 5]
 
 
 def test_counts_are_added_and_rare_new_words_left_out():

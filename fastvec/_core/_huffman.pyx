@@ -6,8 +6,8 @@ Of a word and an inner node of equal counts the node goes first: the tree is tha
 inner nodes in a given order, an inner node by the first of its words. Words that are near each other in the order then
 share nodes, whatever their counts.
 
-Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0, counts fall, or
-levels follow each other.
+Inner node k, of those in the order in which they arise, gets the number V - 2 - k: the root is 0. In the tree of
+`measure` counts fall from number to number, in that of `pair_levels` level follows level.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -78,6 +78,11 @@ def pair_levels(const int64_t[::1] offsets, const int64_t[::1] words, const int6
         Scratch: the rank of the first word below each inner node.
     parents : int32 array of 2 V
         Out: as in `measure`.
+
+    Raises
+    ------
+    ValueError
+        If sizes differ, or these are no words and depths of a tree.
     """
     cdef int64_t n = words.shape[0], depth, at = 0, child = 0, made = 0, below, node, i, rank
     cdef int32_t side = 0
@@ -89,11 +94,14 @@ def pair_levels(const int64_t[::1] offsets, const int64_t[::1] words, const int6
     if n == 1:
         parents[0] = -1
         return
+    for i in range(n):
+        if not 0 <= words[i] < n:
+            raise ValueError(f"word {words[i]} of {n}")
     depth = offsets[words[0] + 1] - offsets[words[0]]
     with nogil:
-        while depth > 0:
+        while depth > 0 and made < n - 1:
             below = made  # inner nodes [child, below) are of this level
-            while True:
+            while made < n - 1:
                 node = n - 2 - made
                 i = words[at] if at < n and offsets[words[at] + 1] - offsets[words[at]] == depth else -1
                 if i >= 0 and (child == below or ranks[i] < first[n - 2 - child]):
@@ -108,12 +116,16 @@ def pair_levels(const int64_t[::1] offsets, const int64_t[::1] words, const int6
                 parents[i] = <int32_t>(2 * node + side)
                 made += side
                 side ^= 1
+            if side or made == below:
+                break  # no tree has a level of one, or none
             depth -= 1
+    if made < n - 1 or at < n or child < n - 2:
+        raise ValueError("the words' depths are not those of a tree")
 
 
 def fill(const int32_t[::1] parents, const int64_t[::1] offsets, const int64_t[::1] words, int32_t[::1] path):
-    """Write each word's path from the root: ``2 * node + bit`` for each step. `words` are all words; it takes half the
-    time if those come together that share nodes."""
+    """Write each word's path from the root: ``2 * node + bit`` for each step. `words` are all words, best in an
+    order in which those come together that share nodes."""
     cdef:
         int64_t n = offsets.shape[0] - 1, k, i, at
         int32_t step

@@ -59,6 +59,8 @@ def pair_levels(
             above.append((left[0], n + node))
             node -= 1
         level = above
+    if node >= 0:
+        raise ValueError("the words' depths are not those of a tree")
 
 
 def fill(
