@@ -52,7 +52,8 @@ def load_facebook_model(path: StrPath, encoding: str = "utf-8") -> FastText:
     """Read a whole model of a .bin file of fastText's, which can be trained on.
 
     The file does not hold the learning rate, nor the exponent of the noise (fastText's is 0.5): both are those that
-    `FastText` has by default. A model of hierarchical softmax has `negative` 0.
+    `FastText` has by default. A model of hierarchical softmax has `negative` 0. Rows of n-grams that hold NaN or huge
+    numbers become zeros, with a warning in the log.
 
     Parameters
     ----------

@@ -71,7 +71,8 @@ class Model(Attributes):
         update : bool
             Keep the words and rows of the model: counts are added, new words that occur often enough in this corpus
             begin at random. Words are then put in the order of their new counts, and rows with them: ids change, and
-            `wv` is a new object.
+            `wv` is a new object. The inner nodes of hierarchical softmax begin anew, with a warning in the log, where
+            the counts make another tree.
         keep_raw_vocab : bool
             Keep the counts of all words as `raw_vocab`.
         progress_per : int
