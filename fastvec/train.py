@@ -32,8 +32,10 @@ SPAN = 16_384
 HOT_ROWS = 512
 """First rows of a matrix (frequent words, nodes near the root) that each thread keeps copies of between merges."""
 HOT_THREADS = 4
-"""From so many threads on they keep all of these. Fewer contend little, and learn faster from each other's every step;
-but a tree's nodes are written to by every step, so two, too, keep those, and in skip-gram the words that meet them."""
+"""From so many threads on they keep all of these. Fewer contend little, and merges cost them time; but a tree's nodes
+are written to by every step, so two, too, keep those, and in skip-gram the words that meet them."""
+FEW_HOT_ROWS = 64
+"""... and without a tree two and three keep so many, for the minutes when their cores are far apart."""
 HOT_SPANS = 64
 """Spans a thread from which on they do: in a short training, what a merge averages away is missing at the end."""
 MERGE_TOKENS = 4_096
@@ -279,9 +281,11 @@ class _Run:
             return 0, 0, 0
         if self.threads >= HOT_THREADS:
             return HOT_ROWS, HOT_ROWS, HOT_ROWS
-        if self.config.hs and self.threads > 1:
+        if self.threads == 1:
+            return 0, 0, 0
+        if self.config.hs:
             return HOT_ROWS if self.config.sg else 0, 0, HOT_ROWS
-        return 0, 0, 0
+        return FEW_HOT_ROWS, FEW_HOT_ROWS, 0
 
     def _hot_scales(self, hot: tuple[int, int, int]) -> tuple[NDArray[np.float32], ...]:
         """Return the merge's scale of each hot row of input, output and nodes; nothing for rows without copies."""

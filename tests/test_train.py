@@ -170,9 +170,8 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     assert (covered == 1).all(), "every token once an epoch"
     assert [call[0] for call in calls] == sorted(call[0] for call in calls), "epoch after epoch"
     assert len(recorder.merges) == workers, "each thread, at its end"
-    if workers < training.HOT_THREADS:
-        assert not recorder.hot
-        assert recorder.calls == calls or workers > 1
+    if workers == 1:
+        assert not recorder.hot and recorder.calls == calls
     else:
         assert len(recorder.hot) == workers
         assert all((scale > 0).all() and (scale <= 1).all() for pair in recorder.hot for scale in pair)
@@ -186,16 +185,19 @@ def test_the_schedule_is_the_same_for_any_number_of_workers(recorder, sentences,
     ("workers", "options", "kept"),
     [
         (1, {"hs": 1}, None),
-        (2, {}, None),
+        (1, {}, None),
+        (2, {}, (3, 3, 0)),
+        (3, {"sg": 0}, (3, 3, 0)),
         (2, {"hs": 1}, (5, 0, 5)),
         (2, {"hs": 1, "sg": 0}, (0, 0, 5)),
         (4, {"hs": 1, "sg": 0}, (5, 5, 5)),
     ],
 )
 def test_what_threads_keep_copies_of(recorder, sentences, workers, options, kept, monkeypatch):
-    """From two threads on the upper nodes, and what skip-gram pairs with them; from four on the first rows of all
-    matrices; in short trainings nothing."""
+    """From two threads on the upper nodes, and what skip-gram pairs with them, or without a tree a few rows; from four
+    on the first rows of all matrices; in short trainings nothing."""
     monkeypatch.setattr(training, "HOT_ROWS", 5)
+    monkeypatch.setattr(training, "FEW_HOT_ROWS", 3)
     monkeypatch.setattr(training, "HOT_SPANS", 1)
     Model(sentences, workers=workers, **options).train()
     assert {tuple(map(len, scales)) for scales in recorder.hot} == ({kept} if kept else set())
