@@ -82,6 +82,10 @@ def load_facebook_model(path: StrPath, encoding: str = "utf-8") -> FastText:
         raise FormatError(f"{os.fspath(path)}: the words' counts add up to more than {MOST_COUNTED}")
     _empty_unset_rows(held.input[len(held.words) :], path)
     assert held.output is not None
+    if model.hs and not held.output.any():
+        logger.warning(
+            "%s: the inner nodes are all zeros: train the model before it is asked for scores", path
+        )
     vocab = Vocab(held.words, held.counts, held.tokens, 0)
     rows = {"nodes": _turned(held.output)} if model.hs else {"output": held.output}
     model.vocab, model.trained_epochs = vocab, held.parameters.epoch
@@ -162,9 +166,13 @@ def save_facebook_model(
     ------
     RuntimeError
         If the model has no words yet.
+    TypeError
+        If it is no `FastText`.
     ValueError
         If a word holds a zero byte, which the format cannot hold; for counts that fastText makes no tree of.
     """
+    if not isinstance(model, FastText):
+        raise TypeError(f"model={model!r}: a FastText is needed; other models have no n-grams to write")
     if model.vocab is None:
         raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
     c, subwords, weights, width = model.config, model.subwords, model._weights, model.config.vector_size

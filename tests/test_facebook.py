@@ -99,6 +99,7 @@ def test_inner_nodes_of_a_tree_that_fasttext_does_not_have_stay_behind(path, cap
     back = fastvec.load_facebook_model(path)
     same_vectors(back.wv, model.wv)
     assert model.syn1.any() and not back.syn1.any() and back.hs_tree == "counts"
+    assert "model.bin: the inner nodes are all zeros" in caplog.text
     model = model_of(hs=1, negative=5)
     fastvec.save_facebook_model(model, path)
     back = fastvec.load_facebook_model(path)
@@ -140,6 +141,8 @@ def test_rows_of_ngrams_that_hold_no_numbers_are_emptied(path, caplog):
 
 
 def test_nothing_to_save(path):
+    with pytest.raises(TypeError, match="a FastText is needed"):
+        fastvec.save_facebook_model(fastvec.Word2Vec(SENTENCES, min_count=1, workers=1), path)
     with pytest.raises(RuntimeError, match="no vocabulary"):
         fastvec.save_facebook_model(fastvec.FastText(bucket=10), path)
     model = fastvec.FastText([["a\0b", "c"]], bucket=10, min_count=1, vector_size=4)
