@@ -102,8 +102,9 @@ class Vocab:
             if isinstance(count, bool) or not hasattr(count, "__index__") or not 0 <= int(count) < 2**62:
                 raise CorpusError(f"the count of {word!r} is {count!r}; give a whole number from 0 on")
             total[encoded] = total.get(encoded, 0) + int(count)
-        if sum(total.values()) > MOST_COUNTED:
-            raise CorpusError(f"the counts add up to {sum(total.values())}; at most {MOST_COUNTED} can be")
+        corpus_words = sum(total.values())
+        if corpus_words > MOST_COUNTED:
+            raise CorpusError(f"the counts add up to {corpus_words}; at most {MOST_COUNTED} can be")
         table = WordTable.from_words(total)
         choice = Choice(min_count, max_final_vocab, trim_rule)
         values = np.fromiter(total.values(), np.int64, len(total))
@@ -114,7 +115,7 @@ class Vocab:
             kept.offsets,
             values[keep],
             np.arange(len(kept)),
-            sum(total.values()),
+            corpus_words,
             0,
             choice,
             len(total),

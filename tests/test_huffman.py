@@ -14,7 +14,7 @@ from fastvec.errors import CorpusError, FormatError
 from fastvec.vocab import Vocab
 from fastvec.words import WordTable
 
-BACKENDS, load = test_vocab.BACKENDS, test_vocab.load
+BACKENDS, backend, load = test_vocab.BACKENDS, test_vocab.backend, test_vocab.load
 TREES = ["spelling", "counts"]
 FIBONACCI = [1, 1]
 while len(FIBONACCI) < 80:
@@ -25,13 +25,6 @@ vocabularies = st.dictionaries(
     min_size=1,
     max_size=40,
 )
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request, monkeypatch):
-    for module in ("words", "vocab", "huffman"):
-        monkeypatch.setattr(_backend, module, load(request.param, module), raising=False)
-    return request.param
 
 
 def paths(vocab, kind):

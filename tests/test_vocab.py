@@ -42,7 +42,7 @@ def load(backend, module):
 
 @pytest.fixture(params=BACKENDS)
 def backend(request, monkeypatch):
-    for module in ("words", "vocab", "encode"):
+    for module in ("words", "vocab", "encode", "huffman"):
         monkeypatch.setattr(_backend, module, load(request.param, module), raising=False)
     return request.param
 
