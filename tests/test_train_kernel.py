@@ -299,6 +299,80 @@ def test_noise_has_the_distribution_of_its_table(backend):
     assert hits.sum() == pytest.approx(expected.sum(), rel=0.01)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_words=st.sampled_from([1, 3, 6, 40]),
+    window=st.integers(1, 6),
+    negative=st.sampled_from([1, 5, 7]),
+)
+def test_the_twins_step_with_subwords_is_that_of_its_pairs(seed, n_words, window, negative):
+    """Each target of each centre by itself, then each of the noise words but the target, all from the old rows."""
+    case = Case(
+        seed, n_words=n_words, window=window, shrink=False, **MODELS["sg-ns-bags"] | {"negative": negative}
+    )
+    case.tokens, case.keep[:] = np.append(np.maximum(case.tokens[:4], 0), -1).astype(np.int32), ALWAYS
+    bags, words, alpha = case.options["bags"], case.tokens[:4].tolist(), 1e-4
+    draws = -(-negative * reference.BAG_DRAWS // 5)
+    bits = [reference.draw(reference.stream_key(seed, 1, 3), k) for k in range(draws)]
+    columns = [(reference.below(b, n_words), b & 0xFFFFFFFF) for b in bits]
+    noise = [c if low < case.noise[c, 0] else int(case.noise[c, 1]) for c, low in columns]
+    old_x, old_y, _ = case.matrices(np.float64)
+    x, y = old_x.copy(), old_y.copy()
+
+    def pair(c, word, label, weight):
+        bag = bags.rows[bags.offsets[words[c]] : bags.offsets[words[c] + 1]]
+        h = old_x[bag].sum(axis=0) / max(1, len(bag) - 1)
+        g = alpha * weight * (label - reference.sigmoid(h @ old_y[word]))
+        y[word] += g * h
+        for row in bag:
+            x[row] += g * old_y[word]
+
+    for c, t in itertools.permutations(range(4), 2):
+        if abs(c - t) <= window:
+            pair(c, words[t], 1, 1)
+            for word in noise:
+                if word != words[t]:
+                    pair(c, word, 0, negative / draws)
+    matrices = case.matrices(np.float64)
+    case.worker("reference", *matrices).train(0, 5, 1, alpha, 0)
+    np.testing.assert_allclose(matrices[0] - old_x, x - old_x, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(matrices[1] - old_y, y - old_y, rtol=1e-6, atol=1e-12)
+
+
+@ALL
+@pytest.mark.parametrize("tokens", [[1, 4, 2, 1, -1], [3, 3, 3, 3, -1], [0, 5, -1]])
+def test_with_subwords_noise_counts_as_in_word2vec(backend, tokens):
+    """In the mean: each pair draws `negative` words, of which only its own target is left out, whoever else's it is.
+
+    Of rows of zeros each pair of weight 1 loses log 2, so the loss tells the weights.
+    """
+    case = Case(3, n_words=6, window=2, shrink=False, with_loss=True, **MODELS["sg-ns-bags"])
+    case.tokens, case.keep[:] = np.array(tokens, np.int32), ALWAYS
+    share = np.zeros(6)
+    np.add.at(share, np.arange(6), case.noise[:, 0] / 2**32 / 6)
+    np.add.at(share, case.noise[:, 1], (1 - case.noise[:, 0] / 2**32) / 6)
+    targets = [
+        t for i in range(len(tokens) - 1) for j, t in enumerate(tokens[:-1]) if j != i and abs(j - i) <= 2
+    ]
+    weights = sum(1 + 5 * (1 - share[t]) for t in targets)
+    worker = case.worker(backend, *(0 * m for m in case.matrices() if m is not None))
+    for epoch in range(400):
+        worker.train(0, len(tokens), epoch, 0.0, 0)
+    loss, pairs = worker.take_loss()
+    assert pairs == 400 * len(targets)
+    assert loss / 400 == pytest.approx(np.log(2) * weights, rel=0.02)
+
+
+@EVERY_COMPILED
+def test_the_most_noise_words_fit(backend):
+    options = {"n_words": 20_000, "n_tokens": 70, "size": 1, "window": 30, "shrink": False}
+    for model in "sg-ns-bags", "sg-both-bags":
+        case = Case(3, **options, **MODELS[model] | {"negative": 60})
+        case.keep[:] = ALWAYS
+        assert_near(case.run(backend), case.run("reference"))
+
+
 @EVERY_COMPILED
 def test_windows_shrink_uniformly_and_tokens_are_kept_as_often_as_told(backend):
     case = Case(1, n_words=10, size=16, window=4, negative=1)

@@ -3,11 +3,13 @@
 #
 #   skip-gram                 the different words around the centres, updated in place; targets: the centres
 #   CBOW                      a row a centre, the mean (or sum) of the words around it; targets: the centres
-#   skip-gram with subwords   a row a centre, the mean of its bag; targets: the words around
+#   skip-gram with subwords   a row a centre, its bag's sum over its n-grams; targets: the words around
 #   CBOW with subwords        a row a centre, the mean of the bags around it; targets: the centres
 #
 # A bag is a list of input rows: the word's own and those of its n-grams. As in fastText, the gradient of a bag is
-# added to each of its rows undivided.
+# added to each of its rows undivided. Skip-gram divides its sum by the number of n-grams, as gensim does, where the
+# word's vector is the mean of all rows (docs/architecture.md, "Subwords"). So the sum of a bag of n rows moves
+# n / (n - 1) times as far as each of them, and the bound of a step is as much lower (`bound_of_bags`).
 
 cdef inline int32_t even_share(int32_t rows, int32_t most) noexcept nogil:
     """How many of `rows` rows go into a block, where `most` may: all blocks get about as many."""
@@ -70,15 +72,22 @@ cdef inline void weigh_words(const Inputs *in_, const Group *g, int32_t start, i
             column[in_.entry_row[i - start]] += i != p
 
 
-cdef inline float weigh_hidden(const Inputs *in_, const Group *g, int32_t skip, float *weight) noexcept nogil:
+cdef inline int32_t place_of(int32_t target, int32_t centre) noexcept nogil:
+    """Where the weight of a target row and a centre's row stands: blocks of FV_MAX_ROWS target rows follow each other,
+    each with FV_MAX_ROWS weights for each of GROUP centres."""
+    return (target // FV_MAX_ROWS * GROUP + centre) * FV_MAX_ROWS + target % FV_MAX_ROWS
+
+
+cdef inline float weigh_hidden(const Inputs *in_, const Group *g, int32_t skip, float *weight,
+                               float *label) noexcept nogil:
     """How much each pair of a target row, from row `skip` on, and a centre's row counts; returns the pairs of words.
 
-    Blocks of FV_MAX_ROWS target rows follow each other, each with FV_MAX_ROWS weights for each of GROUP centres.
+    `label` is NULL, or gets the labels of these pairs, which differ where noise that is a target counts
+    (objective.pxi).
     """
     cdef:
         int32_t c, i, j, p, blocks = (g.n - skip + FV_MAX_ROWS - 1) // FV_MAX_ROWS
         float pairs, total = 0
-        float *w
     memset(weight, 0, blocks * FV_MAX_ROWS * GROUP * sizeof(float))
     for c in range(g.size):
         p = g.first + c
@@ -88,17 +97,34 @@ cdef inline float weigh_hidden(const Inputs *in_, const Group *g, int32_t skip, 
                 if i != p:
                     pairs += 1
                     if skip == 0:
-                        j = g.column[i - g.start]
-                        weight[(j // FV_MAX_ROWS * GROUP + c) * FV_MAX_ROWS + j % FV_MAX_ROWS] += 1
+                        weight[place_of(g.column[i - g.start], c)] += 1
         elif in_.contexts[c]:
             pairs = 1
             if skip == 0:
                 weight[c * FV_MAX_ROWS + g.column[c]] = 1  # column < GROUP
+        if label != NULL:
+            for i in range(blocks):
+                memcpy(label + place_of(i * FV_MAX_ROWS, c), g.label + i * FV_MAX_ROWS, FV_MAX_ROWS * sizeof(float))
+            keep_own(g, c, weight, label)
         for i in range(blocks):
-            w = weight + (i * GROUP + c) * FV_MAX_ROWS
-            fv_add_row(w, pairs, g.count + skip + i * FV_MAX_ROWS, FV_MAX_ROWS)
+            fv_add_row(weight + place_of(i * FV_MAX_ROWS, c), pairs, g.count + skip + i * FV_MAX_ROWS, FV_MAX_ROWS)
+        if label != NULL and pairs > 0:
+            for j in range(g.n_positive):
+                if g.count[j] > 0:
+                    label[place_of(j, c)] /= weight[place_of(j, c)]
         total += pairs
     return total
+
+
+cdef inline void keep_own(const Group *g, int32_t c, float *weight, float *label) noexcept nogil:
+    """Before the noise is added to the weights of centre c: of targets that are noise, too, (1 - count) * own stays,
+    and own is noted in `label`."""
+    cdef int32_t j, at
+    for j in range(g.n_positive):
+        if g.count[j] > 0:
+            at = place_of(j, c)
+            label[at] = weight[at]
+            weight[at] *= 1 - g.count[j]
 
 
 cdef inline float lock_of(const Inputs *in_, int64_t i) noexcept nogil:
@@ -123,6 +149,19 @@ cdef inline void add_to_bag(const Inputs *in_, int32_t word, const float *delta)
                    in_.rows.width)
 
 
+cdef inline float bound_of_bags(const Inputs *in_, const Reader *r, const Group *g, float bound) noexcept nogil:
+    """The greatest step of one pair such that none moves the sum of a centre's bag farther than `bound` would a row."""
+    cdef:
+        int64_t size
+        int32_t c
+        float share = 1
+    for c in range(g.size):
+        size = bag_size(in_, r.ids[g.first + c])
+        if size > 1:
+            share = min(share, <float>(size - 1) / <float>size)
+    return share * bound
+
+
 cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:
     """Ask for the rows of a word's bag, which will be summed soon."""
     cdef int64_t i
@@ -132,7 +171,7 @@ cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:
 
 cdef void gather(Inputs *in_, const Reader *r, const Group *g, float **ahead, int fetched) noexcept nogil:
     """The input side's rows: one for each centre, in `hidden`; no gradient yet. Meanwhile rows `ahead` are fetched."""
-    cdef int32_t c
+    cdef int32_t c, word
     in_.m = g.size
     memset(in_.dx, 0, g.size * in_.rows.width * sizeof(float))
     for c in range(g.size):
@@ -140,7 +179,8 @@ cdef void gather(Inputs *in_, const Reader *r, const Group *g, float **ahead, in
         in_.x_new[c] = in_.dx + c * in_.rows.width
     if in_.sg:
         for c in range(g.size):
-            sum_bag(in_, r.ids[g.first + c], 1 / <float>bag_size(in_, r.ids[g.first + c]), in_.x[c])
+            word = r.ids[g.first + c]
+            sum_bag(in_, word, 1 / <float>max(1, bag_size(in_, word) - 1), in_.x[c])
         return
     choose_contexts(in_, r, g)
     fv_mix(g.size, in_.entry, in_.n_entries, in_.mix, in_.share, in_.hidden, in_.rows.width, ahead, fetched)

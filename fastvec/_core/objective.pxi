@@ -2,7 +2,8 @@
 # each) and of noise words (label 0 for all). A group shares its noise, so it draws more than one centre would, and
 # each draw counts less: `draws` of weight negative / draws (measured in docs/architecture.md). Noise drawn
 # twice is one row that counts twice. word2vec.c leaves out noise that is the target; here, noise that is any target of
-# the block is left out.
+# the block is left out, or, in skip-gram with subwords, where a block has many targets, counts for the pairs of the
+# others: a target's weight is then own + count * (pairs - own), its label the share of its own pairs.
 #
 # Hierarchical softmax: the output rows are the nodes on the path of one target word, labelled 1 - bit of its code.
 #
@@ -11,10 +12,11 @@
 
 cdef enum:
     WORD_DRAWS = 10  # noise words a group, in fifths of `negative`, rounded up
-    BAG_DRAWS = 20   # ... where one input row goes with all words of its window
+    BAG_DRAWS = 30   # ... where one input row goes with all words of its window
     MEAN_DRAWS = 8   # ... and where it goes with one word
     PATH_LEAD = 8    # words ahead whose paths are fetched
     UPPER_NODES = 8  # of a path, that stay in the cache
+    SEEN_WORDS = 8   # a cache line of bits
 
 cdef inline void draw_noise(const Objective *o, Group *g, uint64_t key, uint64_t place) noexcept nogil:
     """Draw the group's random bits and fetch the entries of the alias table that they will ask for."""
@@ -35,10 +37,12 @@ cdef inline void fetch_path(const Objective *o, const Reader *r, int32_t centre)
 
 
 cdef inline int32_t _add_target(Group *g, float *target, uint64_t *seen, int32_t word, float label) noexcept nogil:
-    """The column of the output row `target`: the one it has already, or a new one."""
+    """The column of the output row `target`: the one it has already, or a new one. `seen`: a bit for each word that may
+    have one, so that few are looked for in vain."""
     cdef:
         uint64_t bit = <uint64_t>1 << (word & 63)
         int32_t j
+    seen += word >> 6 & (SEEN_WORDS - 1)
     if seen[0] & bit:
         for j in range(g.n):
             if g.y[j] == target:
@@ -76,18 +80,20 @@ cdef inline void choose_targets(const Objective *o, Group *g, const int32_t *ids
     """Point at the output rows for the words of entries [start, stop), or of the first of them that fit."""
     cdef:
         int32_t e, k, word
-        uint64_t seen = 0
+        uint64_t seen[SEEN_WORDS]
         const Rows *rows = &o.y if o.draws else &o.nodes
+    memset(seen, 0, sizeof(seen))
     g.n = 0
     g.start = start
     g.stop = min(stop, start + (MAX_POSITIVE if o.paths.offsets == NULL else 1))
     for e in range(g.start, g.stop):
-        g.column[e - start] = _add_target(g, row(rows, ids[e]), &seen, ids[e], 1)
+        g.column[e - start] = _add_target(g, row(rows, ids[e]), seen, ids[e], 1)
     g.n_positive = g.n
     for k in range(o.draws):
         word = noise_word(o.noise.table, o.noise.n_words, g.bits[k])
-        g.count[_add_target(g, row(rows, word), &seen, word, 0)] += o.noise_weight
-    for k in range(g.n_positive):
-        g.count[k] = 0
+        g.count[_add_target(g, row(rows, word), seen, word, 0)] += o.noise_weight
+    if not o.noise_of_targets:
+        for k in range(g.n_positive):
+            g.count[k] = 0
     if o.paths.offsets != NULL:
         _add_path(o, g, ids[start])

@@ -129,6 +129,7 @@ cdef class Worker:
             fifths = MEAN_DRAWS if not sg else WORD_DRAWS if bags is None else BAG_DRAWS
             self.objective.draws = (negative * fifths + 4) // 5
             self.objective.noise_weight = <float>negative / <float>self.objective.draws
+            self.objective.noise_of_targets = sg and bags is not None and tree is None
         if node_vectors is not None:
             self.objective.nodes = self._output(node_vectors, words)
             self.objective.paths = self._lists(tree.offsets, tree.path, words, 2 * words)
@@ -456,24 +457,27 @@ cdef class Worker:
             int32_t skip = 0 if self.objective.draws else g.n_positive, j = skip
             bint lone = not self.inputs.sg and g.size == 1
             float pairs
+            float *label = self.label if self.objective.noise_of_targets else NULL
             float **ahead = b.ahead
         if lone:  # its pairs count what their rows do
             g.count[0] = 1
             pairs = self.inputs.contexts[0] > 0
         else:
-            pairs = weigh_hidden(&self.inputs, g, skip, self.weight)
+            pairs = weigh_hidden(&self.inputs, g, skip, self.weight, label)
         if pairs == 0:
             return
         if measured:
             self.pairs += pairs
         b.y, b.y_new, b.n = self.inputs.x, self.inputs.x_new, self.inputs.m
-        b.label_step = 0
+        b.label_step = 0 if label == NULL else FV_MAX_ROWS
         b.bound = fv_bound(b.n)
+        if self.inputs.sg:
+            b.bound = bound_of_bags(&self.inputs, &self.reader, g, b.bound)
         while j < g.n:
             b.x, b.m = g.y + j, min(g.n - j, <int32_t>FV_MAX_ROWS)
             b.ahead = ahead + j
             b.own = b.n if fetched and j == 0 and g.n_positive == b.n else 0
-            b.label = g.label + j
+            b.label = &g.label[j] if label == NULL else &label[j * GROUP]
             b.weight = &g.count[j] if lone else self.weight + (j - skip) * GROUP
             if measured:
                 self.loss += fv_block_loss(b)

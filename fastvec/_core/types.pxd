@@ -10,10 +10,10 @@ cdef extern from "vec.h":
 
 cdef enum:
     MAX_NEGATIVE = 60
-    MAX_DRAWS = 240    # noise words of a group
+    MAX_DRAWS = 360    # noise words of a group
     MAX_POSITIVE = 32  # target words of a block
     MAX_CODE = 96      # steps of a Huffman path: counts that add up to less than 2^63 make no longer one
-    MAX_TARGETS = 368  # output rows of a block: MAX_POSITIVE + MAX_DRAWS + MAX_CODE
+    MAX_TARGETS = 488  # output rows of a block: MAX_POSITIVE + MAX_DRAWS + MAX_CODE
 
 cdef struct Rows:
     # A matrix of float32 rows, `stride` floats apart, a multiple of 16; the vectors take the first `width` of them, a
@@ -46,6 +46,7 @@ cdef struct Objective:
     Alias noise
     int32_t draws        # noise words of a group; 0: no negative sampling
     float noise_weight   # what each counts
+    bint noise_of_targets  # whether noise that is a target counts for the pairs of the other targets
     Rows nodes           # hierarchical softmax's rows
     Lists paths          # each word's steps from the root, 2 * node + bit; NULL: no hierarchical softmax
 
@@ -80,7 +81,7 @@ cdef struct Group:
     int32_t n
     float *y[MAX_TARGETS]
     float label[MAX_TARGETS]
-    float count[MAX_TARGETS]       # what each row of noise, or of a path, counts
+    float count[MAX_TARGETS]       # what each row of noise, or of a path, counts; of a target, as noise
     float *newest[GROUP]           # input rows that enter the windows, to be fetched
     uint64_t bits[MAX_DRAWS]
 

@@ -54,7 +54,7 @@ typedef struct {
     float *const *x;      /* m rows, m <= FV_MAX_ROWS */
     float *const *y;      /* n rows */
     float *const *y_new;  /* n rows: Y; or others, n <= FV_GROUP */
-    const float *label;   /* 1 or 0 */
+    const float *label;   /* 1 or 0; or between, of pairs that are some of this and some of that */
     int64_t label_step;   /* from the labels of a row of Y to those of the next: FV_MAX_ROWS, or 0: the same; in order 0 */
     const float *weight;  /* n x FV_MAX_ROWS */
     float alpha, bound;
@@ -367,8 +367,9 @@ static double fv_block_loss(const fv_block *b) {
     for (j = 0; j < b->n; j++)
         for (i = 0; i < b->m; i++) {
             const float score = b->g[j * FV_MAX_ROWS + i];
-            const float s = b->label[j * b->label_step + i] > 0.5f ? -score : score;
-            loss += b->weight[j * FV_MAX_ROWS + i] * (s > 0.0f ? s + log1pf(expf(-s)) : log1pf(expf(s)));
+            const float label = b->label[j * b->label_step + i], size = fabsf(score); /* s(-S) = 1 - s(S) */
+            const float miss = score > 0.0f ? 1.0f - label : label;
+            loss += b->weight[j * FV_MAX_ROWS + i] * (miss * size + log1pf(expf(-size)));
         }
     return loss;
 }

@@ -19,7 +19,7 @@ IN_ORDER = 6
 MAX_POSITIVE = 32
 """Target words of a block."""
 MAX_NEGATIVE = 60
-WORD_DRAWS, BAG_DRAWS, MEAN_DRAWS = 10, 20, 8
+WORD_DRAWS, BAG_DRAWS, MEAN_DRAWS = 10, 30, 8
 """Noise words a group in fifths of `negative`, rounded up: skip-gram, with subwords, CBOW."""
 ROW_ALIGN = 16
 LOSS_EVERY = 64
@@ -62,7 +62,7 @@ def block_step(
     ----------
     x : (m, d) array, input rows
     y : (n, d) array, output rows
-    label : (n,) array, 1 or 0
+    label : (n,) or (m, n) array, 1 or 0; or between, of pairs that are some of this and some of that
     weight : (m, n) array
     alpha : float
     """
@@ -77,11 +77,11 @@ def steps_in_order(
 
     To the second order in `alpha`, as in the kernel (vec.h): a sigmoid follows its slope, as far as 0 or 1.
     """
-    g = np.zeros_like(weight)
+    g, label = np.zeros_like(weight), np.broadcast_to(label, weight.shape)
     old = sigmoid(x @ y.T)
     for i in range(len(x)):
         s = old[i] + old[i] * (1 - old[i]) * (x[i] @ x[:i].T @ g[:i])
-        g[i] = alpha * weight[i] * (label - np.clip(s, 0, 1))
+        g[i] = alpha * weight[i] * (label[i] - np.clip(s, 0, 1))
     new_x = x + g @ y
     for i in range(1, len(x)):
         new_x[i] += g[i] @ g[:i].T @ new_x[:i]
@@ -322,6 +322,7 @@ class Worker:
         for h, part in zip(hidden, parts, strict=True):
             for row, share, _ in part:
                 h += dtype.type(share) * self.x[[row]][0]
+        farthest = max(sum(share for _, share, _ in part) for part in parts)  # that a row moves, of its bag's
         dx = np.zeros_like(hidden)
         around = range(group.low, group.high)
         entries = list(around) if self.sg else group.centres
@@ -336,7 +337,7 @@ class Worker:
                         pairs[i, targets.column[t]] += t != c and abs(t - c) <= group.reach[c]
                     else:
                         pairs[i, targets.column[t]] += t == c and bool(parts[i])
-            dx += self._block(hidden, targets, pairs, alpha)
+            dx += self._block(hidden, targets, pairs, alpha, farthest if self.sg else 1.0)
         for delta, part in zip(dx, parts, strict=True):
             for row, _, back in part:
                 factor = back if self.lock is None else back * self.lock[row]
@@ -346,7 +347,7 @@ class Worker:
         """Return what centre `c`'s hidden row is made of."""
         if self.sg:
             bag = self._bag(group.word(c))
-            return [(row, 1 / len(bag), 1.0) for row in bag]
+            return [(row, 1 / max(1, len(bag) - 1), 1.0) for row in bag]
         contexts = [p for p in range(group.low, group.high) if p != c and abs(p - c) <= group.reach[c]]
         bags = [self._bag(group.word(p)) for p in contexts]
         total = max(1, sum(map(len, bags)))
@@ -362,29 +363,48 @@ class Worker:
             return [word]
         return self.bags.rows[self.bags.offsets[word] : self.bags.offsets[word + 1]].tolist()  # type: ignore[no-any-return]
 
-    def _block(self, x: Floats, targets: "_Targets", pairs: Floats, alpha: float) -> Floats:
-        """Take a block step of rows `x` against the targets; return their gradient, times alpha."""
+    def _block(
+        self, x: Floats, targets: "_Targets", pairs: Floats, alpha: float, farthest: float = 1.0
+    ) -> Floats:
+        """Take a block step of rows `x` against the targets; return their gradient, times alpha.
+
+        `farthest`: how far such a row moves for a gradient of 1.
+        """
         skip = 0 if self.draws else targets.positive
-        rows, label = targets.rows[skip:], np.array(targets.label[skip:], x.dtype)
-        others = np.outer(pairs.sum(1), targets.count[targets.positive :])
-        weight = np.concatenate([pairs, others], axis=1)[:, skip:].astype(x.dtype)
+        rows = targets.rows[skip:]
         if not rows:
             return np.zeros_like(x)
+        label, weight = self._weigh(targets, pairs)
+        label, weight = label[:, skip:].astype(x.dtype), weight[:, skip:].astype(x.dtype)
         y = np.array([matrix[[i]][0] for matrix, i in rows])
-        step = np.minimum(x.dtype.type(alpha) * weight, x.dtype.type(min(1 / 4, 1 / len(x))))  # see vec.h
+        bound = x.dtype.type(min(1 / 4, 1 / len(x)) / farthest)  # see vec.h
+        step = np.minimum(x.dtype.type(alpha) * weight, bound)
         in_order = self.sg and self.bags is None and self.tree is not None
         most = even_share(len(y)) if in_order else len(y)
         new_x, new_y = x, y.copy()
         for start in range(0, len(y), most):
             some = slice(start, start + most)
             if self.measured:
-                self.loss += block_loss(new_x, y[some], label[some], weight[:, some])
+                self.loss += block_loss(new_x, y[some], label[:, some], weight[:, some])
             take = steps_in_order if in_order else block_step
-            new_x, new_y[some] = take(new_x, y[some], label[some], step[:, some].astype(x.dtype), 1.0)
+            new_x, new_y[some] = take(new_x, y[some], label[:, some], step[:, some].astype(x.dtype), 1.0)
         self.pairs += float(pairs.sum()) if self.measured else 0
         for (matrix, i), row in zip(rows, new_y, strict=True):
             matrix[[i]] = row[None]
         return new_x - x
+
+    def _weigh(self, targets: "_Targets", pairs: Floats) -> tuple[Floats, Floats]:
+        """Return label and weight of each input row's pairs with each output row, from its `pairs` with the targets."""
+        label = np.tile(targets.label, (len(pairs), 1))
+        weight = np.outer(pairs.sum(1), targets.count)
+        own = slice(0, targets.positive)
+        if self.sg and self.bags is not None:  # noise that is a target counts for the pairs of the others
+            noise = (pairs.sum(1, keepdims=True) - pairs) * targets.count[own]
+            weight[:, own] = pairs + noise
+            label[:, own] = pairs / np.where(weight[:, own] > 0, weight[:, own], 1)
+        else:
+            weight[:, own] = pairs
+        return label, weight
 
 
 class _Group:
@@ -412,7 +432,7 @@ class _Targets:
     """The output rows for some entries' words: the words' own, noise, and the nodes of a path.
 
     `rows` are pairs of matrix and row; `column` tells which of them each entry has; `count` what each row of noise or
-    of a path counts.
+    of a path counts, and the words' own as noise.
     """
 
     def __init__(self, worker: Worker, group: _Group, entries: list[int]) -> None:
