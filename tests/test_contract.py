@@ -72,6 +72,23 @@ def test_words_of_one_letter_in_wide_windows_stay_bounded(model):
     assert np.isfinite(trained.wv.vectors).all()
 
 
+@pytest.mark.parametrize("model", ["sg-ns-bags", "sg-hs-bags"])
+@pytest.mark.parametrize(("length", "share"), [(80, 0.2), (400, 0.02)])
+def test_words_that_repeat_a_letter_stay_bounded(model, length, share):
+    """Of its hundreds of n-grams four are different, and each moves the word's row as often as it is there, squared."""
+    rng = np.random.default_rng(0)
+    odds = 1 / np.arange(1, 301)
+    sentences = [
+        [
+            "=" * length if rng.random() < share else f"word{i}"
+            for i in rng.choice(300, 20, p=odds / odds.sum())
+        ]
+        for _ in range(1000)
+    ]
+    trained = build(model, sentences, vector_size=20, bucket=20_000, max_n=6)
+    assert np.linalg.norm(trained.wv.vectors, axis=1).max() < 20
+
+
 @EVERY_MODEL
 def test_a_file_and_its_sentences_give_the_same_bits(model, tmp_path):
     one, other = build(model, SENTENCES[:50]), build(model, SENTENCES[:50], tmp_path)

@@ -8,8 +8,11 @@
 #
 # A bag is a list of input rows: the word's own and those of its n-grams. As in fastText, the gradient of a bag is
 # added to each of its rows undivided. Skip-gram divides its sum by the number of n-grams, as gensim does, where the
-# word's vector is the mean of all rows (docs/architecture.md, "Subwords"). So the sum of a bag of n rows moves
-# n / (n - 1) times as far as each of them, and the bound of a step is as much lower (`bound_of_bags`).
+# word's vector is the mean of all rows (docs/architecture.md, "Subwords"). So the row of a word with few n-grams, or
+# with one many times ("======"), moves farther than those of its bag, and the bound of a step is as much lower.
+
+cdef enum:
+    BAG_SLOTS = 1024  # counters for the rows of a bag
 
 cdef inline int32_t even_share(int32_t rows, int32_t most) noexcept nogil:
     """How many of `rows` rows go into a block, where `most` may: all blocks get about as many."""
@@ -149,17 +152,29 @@ cdef inline void add_to_bag(const Inputs *in_, int32_t word, const float *delta)
                    in_.rows.width)
 
 
-cdef inline float bound_of_bags(const Inputs *in_, const Reader *r, const Group *g, float bound) noexcept nogil:
-    """The greatest step of one pair such that none moves the sum of a centre's bag farther than `bound` would a row."""
+cdef inline float reach_of_bag(const Inputs *in_, int32_t word) noexcept nogil:
+    """How far skip-gram's row of a word moves for a gradient of 1: sum of k^2 / n-grams, for rows k times in its bag.
+
+    Rows are counted by their lowest bits, so a few bags seem to reach a little farther.
+    """
     cdef:
-        int64_t size
+        int32_t times[BAG_SLOTS]
+        int64_t i, total = 0
+    memset(times, 0, sizeof(times))
+    for i in range(in_.bags.offsets[word], in_.bags.offsets[word + 1]):
+        total += 2 * times[in_.bags.items[i] & (BAG_SLOTS - 1)] + 1
+        times[in_.bags.items[i] & (BAG_SLOTS - 1)] += 1
+    return <float>total / <float>max(1, bag_size(in_, word) - 1)
+
+
+cdef inline float farthest_bag(const Inputs *in_, const Reader *r, const Group *g) noexcept nogil:
+    """How far any centre's row moves for a gradient of 1."""
+    cdef:
         int32_t c
-        float share = 1
+        float reach = 1
     for c in range(g.size):
-        size = bag_size(in_, r.ids[g.first + c])
-        if size > 1:
-            share = min(share, <float>(size - 1) / <float>size)
-    return share * bound
+        reach = max(reach, in_.bag_reach[r.ids[g.first + c]])
+    return reach
 
 
 cdef inline void fetch_bag(const Inputs *in_, int32_t word) noexcept nogil:

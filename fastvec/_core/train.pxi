@@ -123,6 +123,8 @@ cdef class Worker:
             for i in range(words):
                 if self.inputs.bags.offsets[i] == self.inputs.bags.offsets[i + 1]:
                     raise ValueError(f"the bag of word {i} is empty")
+            if sg:
+                self._measure_bags(words)
         self.objective.noise = Alias(&noise[0, 0], <uint32_t>words)
         if output_vectors is not None:
             self.objective.y = self._output(output_vectors, words)
@@ -171,6 +173,16 @@ cdef class Worker:
             found.items = &items[0]
         return found
 
+    cdef int _measure_bags(self, int64_t words) except -1:
+        cdef int64_t i
+        self.inputs.bag_reach = <float *>calloc(words, sizeof(float))
+        if self.inputs.bag_reach == NULL:
+            raise MemoryError
+        with nogil:
+            for i in range(words):
+                self.inputs.bag_reach[i] = reach_of_bag(&self.inputs, <int32_t>i)
+        return 0
+
     cdef int _check_paths(self, int64_t words) except -1:
         cdef int64_t i
         for i in range(words):
@@ -217,6 +229,7 @@ cdef class Worker:
         free(self.inputs.entry_word)
         free(self.inputs.entry)
         free(self.inputs.mix)
+        free(self.inputs.bag_reach)
         free(self.scratch)
         free(self.mix_scratch)
         free(self.inputs.rows.memory)
@@ -472,7 +485,7 @@ cdef class Worker:
         b.label_step = 0 if label == NULL else FV_MAX_ROWS
         b.bound = fv_bound(b.n)
         if self.inputs.sg:
-            b.bound = bound_of_bags(&self.inputs, &self.reader, g, b.bound)
+            b.bound /= farthest_bag(&self.inputs, &self.reader, g)
         while j < g.n:
             b.x, b.m = g.y + j, min(g.n - j, <int32_t>FV_MAX_ROWS)
             b.ahead = ahead + j

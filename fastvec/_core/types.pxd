@@ -89,6 +89,7 @@ cdef struct Inputs:
     # The input side of a block (inputs.pxi).
     Rows rows
     Lists bags                     # the input rows of each word; NULL: its own row alone
+    float *bag_reach               # skip-gram: how far the row of each word moves for a gradient of 1
     const float *lock              # factor of each input row's updates; NULL: 1
     bint sg, cbow_mean, cbow_classic
     float *x[FV_MAX_ROWS]          # its rows

@@ -21,6 +21,8 @@ MAX_POSITIVE = 32
 MAX_NEGATIVE = 60
 WORD_DRAWS, BAG_DRAWS, MEAN_DRAWS = 10, 30, 8
 """Noise words a group in fifths of `negative`, rounded up: skip-gram, with subwords, CBOW."""
+BAG_SLOTS = 1024
+"""Counters for the rows of a bag."""
 ROW_ALIGN = 16
 LOSS_EVERY = 64
 """The loss is measured on one group in so many, and on the first of each call."""
@@ -322,7 +324,6 @@ class Worker:
         for h, part in zip(hidden, parts, strict=True):
             for row, share, _ in part:
                 h += dtype.type(share) * self.x[[row]][0]
-        farthest = max(sum(share for _, share, _ in part) for part in parts)  # that a row moves, of its bag's
         dx = np.zeros_like(hidden)
         around = range(group.low, group.high)
         entries = list(around) if self.sg else group.centres
@@ -337,7 +338,8 @@ class Worker:
                         pairs[i, targets.column[t]] += t != c and abs(t - c) <= group.reach[c]
                     else:
                         pairs[i, targets.column[t]] += t == c and bool(parts[i])
-            dx += self._block(hidden, targets, pairs, alpha, farthest if self.sg else 1.0)
+            reach = max(1.0, *(self._reach_of_bag(group.word(c)) for c in group.centres)) if self.sg else 1.0
+            dx += self._block(hidden, targets, pairs, alpha, reach)
         for delta, part in zip(dx, parts, strict=True):
             for row, _, back in part:
                 factor = back if self.lock is None else back * self.lock[row]
@@ -363,12 +365,17 @@ class Worker:
             return [word]
         return self.bags.rows[self.bags.offsets[word] : self.bags.offsets[word + 1]].tolist()  # type: ignore[no-any-return]
 
+    def _reach_of_bag(self, word: int) -> float:
+        """Return sum of k^2 / n-grams, for rows k times in the bag, counted by their lowest bits."""
+        bag = np.array(self._bag(word))
+        return float((np.bincount(bag & BAG_SLOTS - 1) ** 2).sum() / max(1, len(bag) - 1))
+
     def _block(
-        self, x: Floats, targets: "_Targets", pairs: Floats, alpha: float, farthest: float = 1.0
+        self, x: Floats, targets: "_Targets", pairs: Floats, alpha: float, reach: float = 1.0
     ) -> Floats:
         """Take a block step of rows `x` against the targets; return their gradient, times alpha.
 
-        `farthest`: how far such a row moves for a gradient of 1.
+        `reach`: how far such a row moves for a gradient of 1, at most.
         """
         skip = 0 if self.draws else targets.positive
         rows = targets.rows[skip:]
@@ -377,7 +384,7 @@ class Worker:
         label, weight = self._weigh(targets, pairs)
         label, weight = label[:, skip:].astype(x.dtype), weight[:, skip:].astype(x.dtype)
         y = np.array([matrix[[i]][0] for matrix, i in rows])
-        bound = x.dtype.type(min(1 / 4, 1 / len(x)) / farthest)  # see vec.h
+        bound = x.dtype.type(min(1 / 4, 1 / len(x)) / reach)  # see vec.h
         step = np.minimum(x.dtype.type(alpha) * weight, bound)
         in_order = self.sg and self.bags is None and self.tree is not None
         most = even_share(len(y)) if in_order else len(y)
