@@ -328,6 +328,7 @@ class Worker:
         around = range(group.low, group.high)
         entries = list(around) if self.sg else group.centres
         limit = MAX_POSITIVE if self.tree is None else 1
+        reach = max(1.0, *(self._reach_of_bag(group.word(c)) for c in group.centres)) if self.sg else 1.0
         for start in range(0, len(entries), limit):
             chunk = entries[start : start + limit]
             targets = _Targets(self, group, chunk)
@@ -338,7 +339,6 @@ class Worker:
                         pairs[i, targets.column[t]] += t != c and abs(t - c) <= group.reach[c]
                     else:
                         pairs[i, targets.column[t]] += t == c and bool(parts[i])
-            reach = max(1.0, *(self._reach_of_bag(group.word(c)) for c in group.centres)) if self.sg else 1.0
             dx += self._block(hidden, targets, pairs, alpha, reach)
         for delta, part in zip(dx, parts, strict=True):
             for row, _, back in part:
